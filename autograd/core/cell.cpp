@@ -1,0 +1,75 @@
+#include <cadena/autograd/core/cell.hpp>
+#include <cadena/autograd/core/tensor_impl.hpp>
+#include <cadena/autograd/graph/node.hpp>
+
+namespace cadena {
+namespace detail {
+
+struct CellState : Counted, Pooled {
+  Tensor value;
+  Ref<Node> leaf;
+  static void destroy(CellState* state) noexcept { delete state; }
+};
+
+namespace {
+
+/// The value with the cell's leaf as its place in graphs. A number becomes an ordinary tensor.
+Tensor placed(const Tensor& value, const Ref<Node>& leaf) {
+  const Tensor compact = value.is_number() ? value.to(value.dtype()) : value.contiguous();
+  return Tensor(with_node(*compact.impl(), leaf, 0));
+}
+
+}  // namespace
+}  // namespace detail
+
+Cell::Cell() noexcept = default;
+Cell::Cell(const Cell&) noexcept = default;
+Cell::Cell(Cell&&) noexcept = default;
+Cell& Cell::operator=(const Cell&) noexcept = default;
+Cell& Cell::operator=(Cell&&) noexcept = default;
+Cell::~Cell() = default;
+
+Cell::Cell(const Tensor& value, bool requires_grad) {
+  const detail::TensorImpl& impl = detail::impl_of(value, "cell");
+  if (requires_grad && !is_floating(impl.dtype)) {
+    fail("cell: only float32 and float64 tensors have gradients, got {} {}", name(impl.dtype),
+         impl.shape);
+  }
+  state_ = detail::Ref<detail::CellState>(new detail::CellState);
+  state_->leaf = requires_grad ? detail::Leaf::make(impl.dtype, impl.shape) : nullptr;
+  state_->value = detail::placed(value.detach(), state_->leaf);
+}
+
+const Tensor& Cell::value() const {
+  if (!state_) {
+    fail("cell: the cell is undefined (moved from, or never given a value)");
+  }
+  return state_->value;
+}
+
+void Cell::assign(const Tensor& value) const {
+  const Tensor& old = this->value();
+  const detail::TensorImpl& impl = detail::impl_of(value, "assign");
+  if (impl.shape != old.shape() || impl.dtype != old.dtype()) {
+    fail("assign: expected {} {}, got {} {}", name(old.dtype()), old.shape(), name(impl.dtype),
+         impl.shape);
+  }
+  put(value.detach());
+}
+
+void Cell::reset(const Tensor& value) const {
+  const bool leaf = requires_grad();
+  const Cell fresh(value, leaf);
+  state_->leaf = fresh.state_->leaf;
+  state_->value = fresh.state_->value;
+}
+
+Tensor Cell::take() const {
+  Tensor value = this->value().detach();
+  state_->value = Tensor();
+  return value;
+}
+
+void Cell::put(Tensor value) const { state_->value = detail::placed(value, state_->leaf); }
+
+}  // namespace cadena

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cadena/autograd/core/tensor.hpp>
+
+#include <utility>
+
+namespace cadena {
+
+namespace detail {
+struct CellState;
+}
+
+/// What changes: a shared place that holds a value. Values never change; `assign` puts another in
+/// the place (same shape and dtype), so a saved value, a view or a snapshot keeps what it saw.
+/// Copying a Cell shares the place.
+class Cell {
+ public:
+  Cell() noexcept;
+  /// A place that holds `value`; with `requires_grad` it is a leaf of graphs and has a `grad`.
+  explicit Cell(const Tensor& value, bool requires_grad = false);
+  Cell(const Cell&) noexcept;
+  Cell(Cell&&) noexcept;
+  Cell& operator=(const Cell&) noexcept;
+  Cell& operator=(Cell&&) noexcept;
+  ~Cell();
+
+  bool defined() const noexcept { return static_cast<bool>(state_); }
+  const Tensor& value() const;
+  /// Error unless shape and dtype are those of the place. The graph of `value` is not kept.
+  void assign(const Tensor& value) const;
+  Tensor grad() const { return value().grad(); }
+  void zero_grad() const { value().zero_grad(); }
+  bool requires_grad() const { return value().requires_grad(); }
+  /// Replaces shape and dtype too: for moving a model to another dtype.
+  void reset(const Tensor& value) const;
+
+  friend bool operator==(const Cell& a, const Cell& b) noexcept { return a.state_ == b.state_; }
+
+  // For updates in place: takes the value out, so that memory which nobody else holds can be
+  // written to, and puts it back.
+  Tensor take() const;
+  void put(Tensor value) const;
+
+ private:
+  detail::Ref<detail::CellState> state_;
+};
+
+/// A field of a model: a value like std::string. Copying a model copies its parameters (memory is
+/// shared until one is assigned), moving keeps the cell. `=` from a Tensor and `+=` do not compile:
+/// use assign.
+template <bool trainable> class Field {
+ public:
+  Field() = default;  ///< Undefined: an absent bias, say.
+  explicit Field(const Tensor& value) : cell_(value, trainable) {}
+  Field(const Field& other) : cell_(other.copied()) {}
+  Field(Field&&) noexcept = default;
+  Field& operator=(const Field& other) {
+    if (this != &other) {
+      cell_ = other.copied();
+    }
+    return *this;
+  }
+  Field& operator=(Field&&) noexcept = default;
+  Field& operator=(const Tensor&) = delete;  // use assign
+
+  operator const Tensor&() const { return cell_.value(); }
+  const Tensor& value() const { return cell_.value(); }
+  bool defined() const noexcept { return cell_.defined(); }
+  void assign(const Tensor& value) const { cell_.assign(value); }
+  Tensor grad() const { return cell_.grad(); }
+  void zero_grad() const { cell_.zero_grad(); }
+  const Shape& shape() const { return value().shape(); }
+  Dtype dtype() const { return value().dtype(); }
+  /// The place itself, shared: what optimizers and files work with.
+  const Cell& cell() const noexcept { return cell_; }
+
+ private:
+  Cell copied() const { return cell_.defined() ? Cell(cell_.value().detach(), trainable) : Cell(); }
+  Cell cell_;
+};
+
+using Parameter = Field<true>;  ///< Trained: optimizers update it.
+using Buffer = Field<false>;    ///< State that is saved but not trained.
+
+}  // namespace cadena

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cadena/autograd/core/error.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+
+namespace cadena {
+
+/// Types of elements, in the order of promotion within a category.
+enum class Dtype : std::uint8_t { boolean, uint8, int64, float32, float64 };
+
+inline constexpr Dtype boolean = Dtype::boolean;
+inline constexpr Dtype uint8 = Dtype::uint8;
+inline constexpr Dtype int64 = Dtype::int64;
+inline constexpr Dtype float32 = Dtype::float32;
+inline constexpr Dtype float64 = Dtype::float64;
+
+inline constexpr Dtype all_dtypes[] = {boolean, uint8, int64, float32, float64};
+
+const char* name(Dtype dtype) noexcept;
+
+/// Bytes of one element.
+constexpr std::size_t size_of(Dtype dtype) noexcept {
+  switch (dtype) {
+    case Dtype::boolean:
+    case Dtype::uint8:
+      return 1;
+    case Dtype::float32:
+      return 4;
+    default:
+      return 8;
+  }
+}
+
+constexpr bool is_floating(Dtype dtype) noexcept { return dtype >= Dtype::float32; }
+
+/// The dtype that both convert to (PyTorch's rule): the later of the enumeration; `promotion_table`
+/// prints all pairs. 0-d tensors and numbers promote by category only, see `result_dtype`.
+constexpr Dtype promote(Dtype a, Dtype b) noexcept { return a < b ? b : a; }
+
+/// The table of `promote`, one row and one column a dtype.
+std::string promotion_table();
+
+namespace detail {
+
+template <class T> struct DtypeOf;
+template <> struct DtypeOf<bool> { static constexpr Dtype value = Dtype::boolean; };
+template <> struct DtypeOf<std::uint8_t> { static constexpr Dtype value = Dtype::uint8; };
+template <> struct DtypeOf<std::int64_t> { static constexpr Dtype value = Dtype::int64; };
+template <> struct DtypeOf<float> { static constexpr Dtype value = Dtype::float32; };
+template <> struct DtypeOf<double> { static constexpr Dtype value = Dtype::float64; };
+
+}  // namespace detail
+
+/// C++ types that tensors hold.
+template <class T>
+concept Element = requires {
+  detail::DtypeOf<T>::value;
+};
+
+template <Element T> inline constexpr Dtype dtype_of = detail::DtypeOf<T>::value;
+
+/// Calls body.operator()<T>() with the C++ type of dtype.
+template <class Body> decltype(auto) dispatch(Dtype dtype, Body&& body) {
+  switch (dtype) {
+    case Dtype::boolean:
+      return body.template operator()<bool>();
+    case Dtype::uint8:
+      return body.template operator()<std::uint8_t>();
+    case Dtype::int64:
+      return body.template operator()<std::int64_t>();
+    case Dtype::float32:
+      return body.template operator()<float>();
+    default:
+      return body.template operator()<double>();
+  }
+}
+
+/// As `dispatch`, for float32 and float64 alone; `operation` is named in the error otherwise.
+template <class Body>
+decltype(auto) dispatch_floating(Dtype dtype, const char* operation, Body&& body) {
+  if (!is_floating(dtype)) {
+    fail("{}: expected float32 or float64, got {}", operation, name(dtype));
+  }
+  return dtype == Dtype::float32 ? body.template operator()<float>()
+                                 : body.template operator()<double>();
+}
+
+}  // namespace cadena

@@ -1,0 +1,24 @@
+#pragma once
+
+namespace cadena {
+
+namespace detail {
+class Observer;
+}
+
+/// What a thread is set to at the moment; parallel_for carries the caller's modes into its pieces.
+struct Modes {
+  bool grad_enabled = true;
+  bool keep_values = true;               // whether recorded nodes keep what their derivatives need
+  void* capture = nullptr;               // the running capture, null outside of one
+  detail::Observer* observer = nullptr;  // sees operators as they are applied: graph/observer.hpp
+};
+
+namespace detail {
+inline constinit thread_local Modes thread_modes{};
+}
+
+/// The modes of the calling thread.
+inline Modes& modes() noexcept { return detail::thread_modes; }
+
+}  // namespace cadena

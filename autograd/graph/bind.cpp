@@ -1,0 +1,88 @@
+#include <cadena/autograd/core/modes.hpp>
+#include <cadena/autograd/graph/node.hpp>
+#include <cadena/autograd/graph/observer.hpp>
+
+namespace cadena {
+
+using detail::Ref;
+using detail::TensorImpl;
+
+namespace {
+
+Tensors run_view(const Operator& op, const TensorImpl& input) {
+  const Layout layout =
+      op.view({input.shape, input.strides ? *input.strides : contiguous_strides(input.shape), 0});
+  Tensors outputs;
+  outputs.emplace_back(make_view(input, layout.shape, layout.strides, layout.offset));
+  return outputs;
+}
+
+Tensors run_kernel(const Operator& op, std::span<const Tensor* const> inputs) {
+  SmallVector<Type, 4> types;
+  SmallVector<Tensor, 4> contiguous;  // keeps copies of strided inputs alive
+  SmallVector<Input, 4> arguments;
+  contiguous.reserve(inputs.size());
+  for (const Tensor* input : inputs) {
+    const TensorImpl& impl = *input->impl();
+    types.push_back({impl.dtype, impl.shape});
+  }
+  Tensors outputs;
+  SmallVector<Output, 3> results;
+  for (const Type& type : op.infer(types)) {
+    outputs.emplace_back(detail::make_impl(type.dtype, type.shape));
+    results.emplace_back(outputs.back().impl().get());
+  }
+  for (const Tensor* input : inputs) {
+    if (op.strided() || input->impl()->contiguous()) {
+      arguments.emplace_back(input->impl().get());
+    } else {
+      contiguous.push_back(input->detach().contiguous());
+      arguments.emplace_back(contiguous.back().impl().get());
+    }
+  }
+  op.run({arguments.data(), arguments.size()}, {results.data(), results.size()});
+  return outputs;
+}
+
+bool wants_gradient(std::span<const Tensor* const> inputs) noexcept {
+  for (const Tensor* input : inputs) {
+    if (input->impl()->node) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool any_floating(const Tensors& outputs) noexcept {
+  for (const Tensor& output : outputs) {
+    if (is_floating(output.impl()->dtype)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Tensors bind(const OperatorRef& op, std::span<const Tensor* const> inputs) {
+  for (const Tensor* input : inputs) {
+    detail::impl_of(*input, op->doc().name);
+  }
+  Tensors outputs = op->is_view() ? run_view(*op, *inputs[0]->impl()) : run_kernel(*op, inputs);
+  if (modes().grad_enabled && wants_gradient(inputs) && any_floating(outputs)) {
+    const Ref<detail::Node> node = detail::Node::make(op, inputs, outputs);
+    for (std::uint32_t i = 0; i < outputs.size(); ++i) {
+      TensorImpl& impl = *outputs[i].impl();
+      if (is_floating(impl.dtype)) {
+        impl.node = node;
+        impl.output = i;
+      }
+    }
+  }
+  if (modes().observer != nullptr) {
+    modes().observer->applied(op, inputs, outputs);
+  }
+  return outputs;
+}
+
+}  // namespace cadena

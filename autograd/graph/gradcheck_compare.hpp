@@ -1,0 +1,134 @@
+#pragma once
+
+// The comparison of gradients with numerical derivatives; not for users.
+
+#include <cadena/autograd/graph/gradcheck_problem.hpp>
+#include <cadena/autograd/graph/ridders.hpp>
+
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+
+namespace cadena::detail {
+
+/// A weight for each output element: one element alone, or all.
+struct Cotangent {
+  std::int64_t element = -1;
+  double weight = 1;          ///< Of the one element.
+  std::vector<double> dense;  ///< Of all, otherwise.
+
+  double apply(std::span<const double> outputs) const;
+  /// Rounding of the weighted sum when each output is off by a share `roundoff`.
+  double noise(std::span<const double> outputs, double roundoff) const;
+  std::vector<double> full(std::int64_t numel) const;
+};
+
+/// A way to move a variable: one element alone, or all.
+struct Direction {
+  std::size_t variable;
+  std::int64_t element = -1;
+  std::vector<double> dense;
+  double first_step;
+  double nearest = 0;  ///< Distance to 0 of the one element, 0 otherwise.
+};
+
+/// A place with its gradients for each cotangent.
+struct Anchor {
+  Place place;  ///< Empty: the variables' own values.
+  Recorded at;
+  std::vector<Pulled> gradients;
+};
+
+/// One problem at one order.
+class Comparison {
+ public:
+  Comparison(Problem& problem, int order, const GradcheckOptions& options, GradcheckReport& report)
+      : problem_(problem),
+        order_(order),
+        options_(options),
+        report_(report),
+        random_(options.seed * 2 + static_cast<std::uint64_t>(order)) {}
+  void run();
+
+ private:
+  /// What is known of one comparison.
+  struct Finding {
+    double gradient = 0, numerical = 0, error = 0, allowed = 0;
+    double magnitude = 0;  ///< The derivative's own size: root of the sum of squares of its terms.
+    bool reached = true;
+    bool fine = false;
+  };
+  /// Numerical derivatives of one comparison from all that was tried.
+  struct Evidence {
+    std::optional<Derivative> central;  ///< From the smallest steps that gave a clear result.
+    Derivative vague;                   ///< What there is without a clear result.
+    Side left, right;
+    bool left_clear = false, right_clear = false;
+  };
+  using Cotangents = std::vector<const Cotangent*>;
+
+  void check_repeatable();
+  void check_layout();
+  void choose_cotangents();
+  void measure_noise();
+  void check_variable(std::size_t v);
+  void check_moved();
+  Direction element_direction(std::size_t v, std::int64_t element) const;
+  Direction random_direction(std::size_t v);
+
+  void check_direction(const Direction& direction, const Anchor& anchor);
+  std::vector<Evidence> gather(const Direction& direction, const Anchor& anchor,
+                               const std::vector<std::size_t>& suspects,
+                               const std::vector<Derivative>& first);
+  void decide(const Direction& direction, const Anchor& anchor, std::size_t k, Finding finding,
+              const Evidence& evidence, bool singular);
+  void decide_by_sides(const Direction& direction, const Anchor& anchor, std::size_t k,
+                       Finding finding, const Evidence& evidence);
+  void narrow(Direction& direction, const Anchor& anchor, Cotangent& cotangent, Finding& finding);
+  Finding probe(const Direction& direction, const Anchor& anchor, const Cotangent& cotangent,
+                const Pulled& gradients);
+
+  Curve curve(const Direction& direction, const Anchor& anchor, Cotangents cotangents, bool moved);
+  std::vector<double> middle(const Cotangents& cotangents, const Anchor& anchor) const;
+  Finding finding(const Direction& direction, const Pulled& gradients) const;
+  /// Whether a derivative is known well enough to say something; `k` counts in sizes_, noises_.
+  bool clear(const Derivative& derivative, const Finding& finding, std::size_t k,
+             const Direction& direction) const;
+  void judge(Finding& finding, const Derivative& derivative, double extra) const;
+  /// Noise of an output combination: from rounding, and with inputs moved by an ulp if so `moved`.
+  double spread(const Cotangent& cotangent, bool moved) const;
+  double gradient_spread(const Direction& direction, std::size_t k);
+
+  GradcheckPlace place(const Direction& direction, const Cotangent& cotangent,
+                       const Finding& finding) const;
+  void accept(const Direction& direction, std::size_t k, const Finding& finding);
+  void reject(Direction direction, const Anchor& anchor, std::size_t k, Finding finding);
+  void note(GradcheckNote::Kind kind, const Direction& direction, std::size_t k,
+            const Finding& finding, const Evidence& evidence);
+  bool stopped() const {
+    return static_cast<int>(report_.failures.size()) >= options_.max_failures;
+  }
+  GradcheckInput* summary(std::size_t v);
+
+  Problem& problem_;
+  int order_;
+  const GradcheckOptions& options_;
+  GradcheckReport& report_;
+  CheckRandom random_;
+  Anchor own_;
+  std::vector<Cotangent> cotangents_;
+  bool complete_ = false;  // every output element has a cotangent of its own
+  double roundoff_ = 0x1p-53;
+  double tiny_ = std::numeric_limits<double>::min();  // below, numbers are not exact
+  std::vector<std::vector<double>> rounded_values_;   // outputs with other rounding errors
+  std::vector<std::vector<double>> moved_values_;     // and with inputs one ulp away
+  std::vector<Place> moved_places_;
+  std::map<std::size_t, std::vector<Pulled>> moved_gradients_;  // by cotangent
+  // Of each cotangent in the direction at hand: the largest output, its rounding noise at the
+  // start.
+  std::vector<double> sizes_, noises_;
+  std::set<std::size_t> kinked_;  // variables whose random directions meet a kink
+};
+
+}  // namespace cadena::detail

@@ -1,0 +1,214 @@
+#pragma once
+
+#include <cadena/autograd/core/doc.hpp>
+#include <cadena/autograd/core/operand.hpp>
+#include <cadena/autograd/core/tensor.hpp>
+
+#include <concepts>
+#include <span>
+#include <string>
+#include <type_traits>
+
+namespace cadena {
+
+/// What is known of a tensor before its values are.
+struct Type {
+  Dtype dtype = Dtype::float32;
+  Shape shape;
+  bool operator==(const Type&) const = default;
+};
+using Types = SmallVector<Type, 2>;
+
+/// A view of memory: the whole of what an operator that moves no data has to say.
+struct Layout {
+  Shape shape;
+  Strides strides;          ///< In elements.
+  std::int64_t offset = 0;  ///< In elements, from the first one of the input.
+};
+
+/// What a vjp may read besides the gradient. The rest is freed as soon as nobody else needs it.
+struct Keep {
+  std::uint32_t input_bits = 0;  ///< Bit k: input k; the last bit stands for all further inputs.
+  bool output = false;
+
+  static const Keep nothing, inputs, outputs, both;
+  /// Input k alone.
+  static constexpr Keep only_input(int k) noexcept { return {std::uint32_t{1} << k, false}; }
+  constexpr bool input(std::uint32_t k) const noexcept {
+    return (input_bits >> (k < 31 ? k : 31) & 1) != 0;
+  }
+  constexpr bool any_input() const noexcept { return input_bits != 0; }
+};
+
+inline constexpr Keep Keep::nothing{0, false};
+inline constexpr Keep Keep::inputs{~std::uint32_t{0}, false};
+inline constexpr Keep Keep::outputs{0, true};
+inline constexpr Keep Keep::both{~std::uint32_t{0}, true};
+
+/// One gradient for each input; undefined where there is none or none is needed.
+using Gradients = Tensors;
+
+/// What a vjp works with: kept values, upstream gradients, and which results are needed.
+class Backward {
+ public:
+  Backward(const detail::Node& node, std::span<const Tensor> gradients,
+           std::span<const bool> needed) noexcept
+      : node_(node), gradients_(gradients), needed_(needed) {}
+
+  int inputs() const noexcept;
+  /// Input k as it was. Error if the operator does not keep its inputs.
+  Tensor in(int k) const;
+  /// Output k as it was, with its place in the graph. Error if the operator does not keep it.
+  Tensor out(int k = 0) const;
+  /// Upstream gradient of output k; zeros where nothing flows.
+  Tensor grad(int k = 0) const;
+  bool has_grad(int k) const noexcept { return gradients_[static_cast<std::size_t>(k)].defined(); }
+  /// Whether the gradient of input k is wanted.
+  bool needs(int k) const noexcept { return needed_[static_cast<std::size_t>(k)]; }
+  /// Dtype and shape of input k. Only for inputs that are needed.
+  const Type& in_type(int k) const;
+  const Shape& in_shape(int k) const { return in_type(k).shape; }
+  const Type& out_type(int k = 0) const;
+
+ private:
+  const detail::Node& node_;
+  std::span<const Tensor> gradients_;
+  std::span<const bool> needed_;
+};
+
+/// An operator as a value: attributes, type rule, kernel and derivative.
+class Operator : public detail::Counted, public detail::Pooled {
+ public:
+  virtual ~Operator() = default;
+  virtual const Doc& doc() const noexcept = 0;
+  virtual Keep keep() const noexcept = 0;
+  /// Whether the kernel takes strided inputs as they are.
+  virtual bool strided() const noexcept = 0;
+  /// Whether the output is a view of the only input: `view` then stands for `infer` and `run`.
+  virtual bool is_view() const noexcept = 0;
+  virtual Layout view(const Layout& input) const = 0;
+  virtual Types infer(std::span<const Type> inputs) const = 0;
+  virtual void run(Inputs inputs, Outputs outputs) const = 0;
+  virtual Gradients vjp(const Backward& backward) const = 0;
+  virtual bool equals(const Operator& other) const = 0;
+  virtual std::string attributes() const = 0;
+  static void destroy(const Operator* op) noexcept { delete op; }
+};
+
+using OperatorRef = detail::Ref<const Operator>;
+
+/// Wraps a struct with the members below as an Operator; what is optional is marked.
+///   static constexpr Doc doc;                     name and formula
+///   static constexpr Keep keep;                   optional, Keep::nothing
+///   static constexpr bool strided;                optional, false
+///   Types infer(std::span<const Type>) const;     and
+///   void run(Inputs, Outputs) const;              or, for an operator that moves no data:
+///   Layout view(const Layout&) const;
+///   Gradients vjp(const Backward&) const;         optional: asking for a gradient is an error
+///   std::string attributes() const;               optional, for printing
+///   const Doc& description() const;               optional, where doc is not the struct's own
+///   bool operator==(const Op&) const;
+template <class Op> class OperatorOf final : public Operator {
+ public:
+  explicit OperatorOf(Op op) : op_(std::move(op)) {}
+
+  const Doc& doc() const noexcept override {
+    if constexpr (requires { op_.description(); }) {
+      return op_.description();
+    } else {
+      return op_.doc;
+    }
+  }
+  Keep keep() const noexcept override {
+    if constexpr (requires { Op::keep; }) {
+      return Op::keep;
+    } else {
+      return Keep::nothing;
+    }
+  }
+  bool strided() const noexcept override {
+    if constexpr (requires { Op::strided; }) {
+      return Op::strided;
+    } else {
+      return false;
+    }
+  }
+  bool is_view() const noexcept override { return viewing; }
+  Layout view(const Layout& input) const override {
+    if constexpr (viewing) {
+      return op_.view(input);
+    } else {
+      fail("{}: not a view", doc().name);
+    }
+  }
+  Types infer(std::span<const Type> inputs) const override {
+    if constexpr (viewing) {
+      return {Type{inputs[0].dtype,
+                   op_.view({inputs[0].shape, contiguous_strides(inputs[0].shape), 0}).shape}};
+    } else {
+      return op_.infer(inputs);
+    }
+  }
+  void run(Inputs inputs, Outputs outputs) const override {
+    if constexpr (!viewing) {
+      op_.run(inputs, outputs);
+    }
+  }
+  Gradients vjp(const Backward& backward) const override {
+    if constexpr (requires { op_.vjp(backward); }) {
+      return op_.vjp(backward);
+    } else {
+      fail("{}: the operator has no derivative; give it a vjp, or detach its inputs", doc().name);
+    }
+  }
+  bool equals(const Operator& other) const override {
+    const auto* same = dynamic_cast<const OperatorOf*>(&other);
+    return same != nullptr && same->op_ == op_;
+  }
+  std::string attributes() const override {
+    if constexpr (requires { op_.attributes(); }) {
+      return op_.attributes();
+    } else {
+      return {};
+    }
+  }
+
+ private:
+  static constexpr bool viewing = requires(const Op& op, const Layout& layout) { op.view(layout); };
+  Op op_;
+};
+
+template <class Op> OperatorRef make_operator(const Op& op) {
+  if constexpr (std::is_empty_v<Op> || requires { requires Op::stateless; }) {
+    // Never destroyed: results of static storage may outlive it.
+    static const OperatorRef& instance = *new OperatorRef(new OperatorOf<Op>(op));
+    return instance;
+  } else {
+    return OperatorRef(new OperatorOf<Op>(op));
+  }
+}
+
+/// The one door through which operators are applied: infers types, then runs the kernel, and
+/// records a node if grad mode is on and a gradient is wanted for some floating input.
+Tensors bind(const OperatorRef& op, std::span<const Tensor* const> inputs);
+
+/// Applies an operator struct with one output.
+template <class Op, std::same_as<Tensor>... T>
+  requires(!std::same_as<Op, OperatorRef>)
+Tensor bind(const Op& op, const T&... inputs) {
+  const Tensor* const pointers[] = {&inputs..., nullptr};
+  return std::move(bind(make_operator(op), {pointers, sizeof...(inputs)})[0]);
+}
+
+/// Applies an operator struct with any number of inputs and outputs.
+template <class Op>
+  requires(!std::same_as<Op, OperatorRef>)
+Tensors bind_all(const Op& op, std::span<const Tensor> inputs) {
+  SmallVector<const Tensor*, 8> pointers;
+  for (const Tensor& input : inputs) {
+    pointers.push_back(&input);
+  }
+  return bind(make_operator(op), pointers);
+}
+
+}  // namespace cadena

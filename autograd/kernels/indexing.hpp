@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cadena/autograd/core/dtype.hpp>
+#include <cadena/autograd/core/shape.hpp>
+
+#include <cstddef>
+
+namespace cadena::kernels {
+
+/// Elements paired with those of a tensor that is indexed along one axis: element p of `data` (what
+/// a gather writes, what a scatter reads) belongs to target[p with indices[p] at the axis].
+struct Indexed {
+  Shape shape;  ///< Of the data.
+  int axis;
+  std::int64_t step;  ///< Distance of neighbours of the target along the axis, in elements.
+  std::int64_t size;  ///< Of the target along the axis.
+  Strides indices;    ///< 0 in dimensions where an index counts for all elements.
+  Strides data;
+  Strides target;  ///< 0 at the axis.
+};
+
+/// The position in row-major order of the first index outside [0, size), -1 if there is none.
+std::int64_t first_outside(const Shape& shape, const Strides& strides, const std::int64_t* indices,
+                           std::int64_t size);
+
+/// out[p] = x[p with indices[p] at the axis]. The indices must have been checked.
+void gather(Dtype dtype, const Indexed& indexed, const std::int64_t* indices, const std::byte* x,
+            std::byte* out);
+
+/// target[p with indices[p] at the axis] += source[p], for int64, float32 and float64. Each element
+/// of the target takes its addends in the order of the source. A long source with one dimension
+/// beside a short target is cut in at most 8 blocks whose sums are added in order. The cut depends
+/// on shapes alone: the same bits for any number of threads. The indices must have been checked.
+void scatter_add(Dtype dtype, const Indexed& indexed, const std::int64_t* indices,
+                 const std::byte* source, std::byte* target);
+
+}  // namespace cadena::kernels

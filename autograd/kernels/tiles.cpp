@@ -1,0 +1,192 @@
+#include <cadena/autograd/core/small_vector.hpp>
+#include <cadena/autograd/kernels/parallel.hpp>
+#include <cadena/autograd/kernels/tiles.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace cadena::kernels {
+namespace {
+
+constexpr int max_inputs = 16;
+constexpr std::size_t cache = 24 * 1024;  // bytes of tiles at a time: most of a first-level cache
+constexpr std::int64_t serial = 32768;    // elements; below, a second thread does not pay
+constexpr std::int64_t piece = 16384;
+
+/// An input that is not contiguous, with neighbouring dimensions merged where its strides allow.
+struct Strided {
+  const std::byte* data;
+  std::size_t width;  // bytes of an element
+  Dims shape;
+  Strides strides;
+
+  explicit Strided(const Input& input) : data(input.bytes()), width(size_of(input.dtype())) {
+    const Strides all = input.strides();
+    for (int i = 0; i < input.shape().size(); ++i) {
+      const std::int64_t size = input.shape()[i];
+      if (size == 1) {
+        continue;
+      }
+      if (!shape.empty() && strides.back() == size * all[i]) {
+        shape[shape.size() - 1] *= size;
+        strides[strides.size() - 1] = all[i];
+      } else {
+        shape.push_back(size);
+        strides.push_back(all[i]);
+      }
+    }
+  }
+
+  bool is_splat() const noexcept { return shape.empty() || (shape.size() == 1 && strides[0] == 0); }
+
+  /// Copies the elements [begin, begin + count) in row-major order.
+  template <class Word>
+  void gather_as(std::byte* to, std::int64_t begin, std::int64_t count) const {
+    const Word* from = reinterpret_cast<const Word*>(data);
+    Word* out = reinterpret_cast<Word*>(to);
+    if (shape.empty()) {
+      std::fill_n(out, count, *from);
+      return;
+    }
+    Dims index = shape;
+    std::int64_t offset = 0;
+    for (int axis = shape.size(); axis-- > 0;) {
+      index[axis] = begin % shape[axis];
+      begin /= shape[axis];
+      offset += index[axis] * strides[axis];
+    }
+    const int last = shape.size() - 1;
+    while (count > 0) {
+      const std::int64_t run = std::min(count, shape[last] - index[last]);
+      const std::int64_t step = strides[last];
+      if (step == 1) {
+        std::memcpy(out, from + offset, static_cast<std::size_t>(run) * sizeof(Word));
+      } else if (step == 0) {
+        std::fill_n(out, run, from[offset]);
+      } else {
+        for (std::int64_t i = 0; i < run; ++i) {
+          out[i] = from[offset + i * step];
+        }
+      }
+      out += run;
+      count -= run;
+      offset -= index[last] * step;
+      index[last] = 0;
+      for (int axis = last; axis-- > 0;) {
+        offset += strides[axis];
+        if (++index[axis] < shape[axis]) {
+          break;
+        }
+        offset -= strides[axis] * shape[axis];
+        index[axis] = 0;
+      }
+    }
+  }
+
+  void gather(std::byte* to, std::int64_t begin, std::int64_t count) const {
+    if (width == 4) {
+      gather_as<std::uint32_t>(to, begin, count);
+    } else if (width == 8) {
+      gather_as<std::uint64_t>(to, begin, count);
+    } else {
+      gather_as<std::uint8_t>(to, begin, count);
+    }
+  }
+};
+
+/// The kernel over [begin, end) with the contiguous inputs in place.
+struct Contiguous {
+  TileKernel kernel;
+  const void* functor;
+  Inputs inputs;
+  Outputs outputs;
+
+  void run(std::int64_t begin, std::int64_t end) const {
+    const std::byte* in[max_inputs];
+    std::byte* out[max_inputs];
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      in[k] = inputs[k].bytes() + begin * static_cast<std::int64_t>(size_of(inputs[k].dtype()));
+    }
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
+      out[k] = outputs[k].bytes() + begin * static_cast<std::int64_t>(size_of(outputs[k].dtype()));
+    }
+    kernel(functor, in, out, end - begin);
+  }
+
+  /// As above, tile by tile; `strided[k]` is not null for inputs that have to be laid out.
+  void run(std::int64_t begin, std::int64_t end, const Strided* const* strided,
+           std::int64_t tile) const {
+    alignas(64) std::byte scratch[cache];
+    const std::byte* in[max_inputs];
+    std::byte* out[max_inputs];
+    std::byte* place[max_inputs] = {};
+    std::byte* next = scratch;
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      if (strided[k] != nullptr) {
+        place[k] = next;
+        next += tile * static_cast<std::int64_t>(size_of(inputs[k].dtype()));
+        if (strided[k]->is_splat()) {
+          strided[k]->gather(place[k], 0, std::min(tile, end - begin));
+        }
+      }
+    }
+    for (; begin < end; begin += tile) {
+      const std::int64_t count = std::min(tile, end - begin);
+      for (std::size_t k = 0; k < inputs.size(); ++k) {
+        if (strided[k] == nullptr) {
+          in[k] = inputs[k].bytes() + begin * static_cast<std::int64_t>(size_of(inputs[k].dtype()));
+        } else {
+          in[k] = place[k];
+          if (!strided[k]->is_splat()) {
+            strided[k]->gather(place[k], begin, count);
+          }
+        }
+      }
+      for (std::size_t k = 0; k < outputs.size(); ++k) {
+        out[k] =
+            outputs[k].bytes() + begin * static_cast<std::int64_t>(size_of(outputs[k].dtype()));
+      }
+      kernel(functor, in, out, count);
+    }
+  }
+};
+
+}  // namespace
+
+void run_tiles(TileKernel kernel, const void* functor, Inputs inputs, Outputs outputs) {
+  const std::int64_t count = outputs[0].numel();
+  if (count == 0) {
+    return;
+  }
+  const Contiguous work{kernel, functor, inputs, outputs};
+  const Denormals denormals =
+      outputs[0].dtype() == Dtype::float64 ? Denormals::keep : Denormals::flush;
+  const std::int64_t grain = count <= serial ? count : piece;
+  SmallVector<Strided, 4> laid_out;
+  std::size_t bytes = 0;
+  for (const Input& input : inputs) {
+    if (!input.is_contiguous()) {
+      laid_out.emplace_back(input);
+      bytes += size_of(input.dtype());
+    }
+  }
+  if (laid_out.empty()) {
+    parallel_for(
+        count, grain, [&](std::int64_t begin, std::int64_t end) { work.run(begin, end); },
+        denormals);
+    return;
+  }
+  const Strided* strided[max_inputs] = {};
+  std::size_t next = 0;
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    strided[k] = inputs[k].is_contiguous() ? nullptr : &laid_out[next++];
+  }
+  const auto fitting = static_cast<std::int64_t>(cache / bytes / 64 * 64);
+  const std::int64_t tile = std::clamp<std::int64_t>(fitting, 64, 1024);
+  parallel_for(
+      count, grain,
+      [&](std::int64_t begin, std::int64_t end) { work.run(begin, end, strided, tile); },
+      denormals);
+}
+
+}  // namespace cadena::kernels

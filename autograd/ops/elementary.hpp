@@ -1,0 +1,186 @@
+#pragma once
+
+// Scalar functors: a function, its formula and its derivative. T is a Lane, a Jet or a Tensor. The
+// functions are called by their bare name, so T's own namespace has them. Number literals are
+// doubles: T takes them in its own type.
+
+#include <array>
+#include <type_traits>
+
+#include <cadena/autograd/core/doc.hpp>
+
+namespace cadena::ops {
+
+struct Exp {
+  static constexpr Doc doc{"exp", "e^x"};
+  template <class T> T operator()(T x) const { return exp(x); }
+  template <class T> T derivative_from_output(T y) const { return y; }
+  bool operator==(const Exp&) const = default;
+};
+
+struct Expm1 {
+  static constexpr Doc doc{"expm1", "e^x - 1"};
+  template <class T> T operator()(T x) const { return expm1(x); }
+  template <class T> T derivative_from_output(T y) const { return y + 1.0; }
+  bool operator==(const Expm1&) const = default;
+};
+
+struct Log {
+  static constexpr Doc doc{"log", "ln x"};
+  template <class T> T operator()(T x) const { return log(x); }
+  template <class T> T derivative(T x) const { return 1.0 / x; }
+  bool operator==(const Log&) const = default;
+};
+
+struct Log1p {
+  static constexpr Doc doc{"log1p", "ln(1 + x)"};
+  template <class T> T operator()(T x) const { return log1p(x); }
+  template <class T> T derivative(T x) const { return 1.0 / (1.0 + x); }
+  bool operator==(const Log1p&) const = default;
+};
+
+struct Sin {
+  static constexpr Doc doc{"sin", "sin x"};
+  template <class T> T operator()(T x) const { return sin(x); }
+  template <class T> T derivative(T x) const { return cos(x); }
+  bool operator==(const Sin&) const = default;
+};
+
+struct Cos {
+  static constexpr Doc doc{"cos", "cos x"};
+  template <class T> T operator()(T x) const { return cos(x); }
+  template <class T> T derivative(T x) const { return -sin(x); }
+  bool operator==(const Cos&) const = default;
+};
+
+struct Tanh {
+  static constexpr Doc doc{"tanh", "(1 - e^(-2x)) / (1 + e^(-2x))"};
+  template <class T> T operator()(T x) const { return tanh(x); }
+  template <class T> T derivative_from_output(T y) const { return 1.0 - y * y; }
+  bool operator==(const Tanh&) const = default;
+};
+
+struct Erf {
+  static constexpr Doc doc{"erf", "2/sqrt(pi) times the integral of e^(-t^2) from 0 to x"};
+  template <class T> T operator()(T x) const { return erf(x); }
+  template <class T> T derivative(T x) const {
+    constexpr double two_over_root_pi = 1.1283791670955125739;
+    return two_over_root_pi * exp(-(x * x));
+  }
+  bool operator==(const Erf&) const = default;
+};
+
+struct Sqrt {
+  static constexpr Doc doc{"sqrt", "x^(1/2)"};
+  template <class T> T operator()(T x) const { return sqrt(x); }
+  template <class T> T derivative_from_output(T y) const { return 0.5 / y; }
+  bool operator==(const Sqrt&) const = default;
+};
+
+struct Rsqrt {
+  static constexpr Doc doc{"rsqrt", "x^(-1/2)"};
+  template <class T> T operator()(T x) const { return rsqrt(x); }
+  template <class T> T derivative_from_output(T y) const { return -0.5 * y * y * y; }
+  bool operator==(const Rsqrt&) const = default;
+};
+
+/// At 0 the derivative is 0, the middle of the subgradients [-1, 1].
+struct Abs {
+  static constexpr Doc doc{"abs", "|x|"};
+  static constexpr bool integers = true;
+  template <class T> T operator()(T x) const { return abs(x); }
+  template <class T> T derivative(T x) const { return sign(x); }
+  bool operator==(const Abs&) const = default;
+};
+
+/// The derivative is 0 wherever it exists, and 0 at the jump.
+struct Sign {
+  static constexpr Doc doc{"sign", "-1, 0 or 1"};
+  static constexpr bool integers = true;
+  template <class T> T operator()(T x) const { return sign(x); }
+  template <class T> T derivative(T x) const { return full_like(x, 0.0); }
+  bool operator==(const Sign&) const = default;
+};
+
+/// The derivative is 0 wherever it exists, and 0 at the steps.
+struct Floor {
+  static constexpr Doc doc{"floor", "the largest integer <= x"};
+  template <class T> T operator()(T x) const { return floor(x); }
+  template <class T> T derivative(T x) const { return full_like(x, 0.0); }
+  bool operator==(const Floor&) const = default;
+};
+
+struct Square {
+  static constexpr Doc doc{"square", "x^2"};
+  static constexpr bool integers = true;
+  template <class T> T operator()(T x) const { return x * x; }
+  template <class T> T derivative(T x) const { return 2.0 * x; }
+  bool operator==(const Square&) const = default;
+};
+
+struct Reciprocal {
+  static constexpr Doc doc{"reciprocal", "1 / x"};
+  template <class T> T operator()(T x) const { return reciprocal(x); }
+  template <class T> T derivative_from_output(T y) const { return -(y * y); }
+  bool operator==(const Reciprocal&) const = default;
+};
+
+struct Sigmoid {
+  static constexpr Doc doc{"sigmoid", "1 / (1 + e^(-x))"};
+  template <class T> T operator()(T x) const { return sigmoid(x); }
+  template <class T> T derivative_from_output(T y) const { return y * (1.0 - y); }
+  bool operator==(const Sigmoid&) const = default;
+};
+
+struct Softplus {
+  static constexpr Doc doc{"softplus", "ln(1 + e^x)"};
+  template <class T> T operator()(T x) const { return softplus(x); }
+  template <class T> T derivative(T x) const { return sigmoid(x); }
+  bool operator==(const Softplus&) const = default;
+};
+
+/// Where x = y each side has half of the gradient.
+struct Maximum {
+  static constexpr Doc doc{"maximum", "x where x > y, else y; NaN where either is"};
+  template <class T> T operator()(T x, T y) const { return maximum(x, y); }
+  template <class T> std::array<T, 2> derivative(T x, T y) const {
+    const T to_x = where(x == y, 0.5, where(x > y, 1.0, full_like(x, 0.0)));
+    return {to_x, 1.0 - to_x};
+  }
+  bool operator==(const Maximum&) const = default;
+};
+
+/// Where x = y each side has half of the gradient.
+struct Minimum {
+  static constexpr Doc doc{"minimum", "x where x < y, else y; NaN where either is"};
+  template <class T> T operator()(T x, T y) const { return minimum(x, y); }
+  template <class T> std::array<T, 2> derivative(T x, T y) const {
+    const T to_x = where(x == y, 0.5, where(x < y, 1.0, full_like(x, 0.0)));
+    return {to_x, 1.0 - to_x};
+  }
+  bool operator==(const Minimum&) const = default;
+};
+
+/// d/dx is y x^(y-1), and 0 where y = 0, also at x = 0. d/dy is x^y ln x, and 0 at x = 0 for y > 0;
+/// it is NaN for x < 0, where x^y exists for integers y alone.
+struct Pow {
+  static constexpr Doc doc{"pow", "x^y"};
+  template <class T> T operator()(T x, T y) const { return pow(x, y); }
+  /// y may be a number as well.
+  template <class T, class Y> T derivative_of_base(T x, Y y) const {
+    if constexpr (std::is_arithmetic_v<Y>) {
+      return y == 0 ? full_like(x, 0.0) : y * pow(x, y - 1.0);
+    } else {
+      return where(y == 0.0, 0.0, y * pow(x, y - 1.0));
+    }
+  }
+  template <class T> std::array<T, 2> derivative(T x, T y) const {
+    // Where x = 0 a 1 stands in for it: 0 ln 0 would be NaN, also in the derivatives of this.
+    const auto vanishes = (x == 0.0) & (y > 0.0);
+    const T base = where(vanishes, 1.0, x);
+    return {derivative_of_base(x, y), where(vanishes, 0.0, pow(base, y) * log(base))};
+  }
+  bool operator==(const Pow&) const = default;
+};
+
+}  // namespace cadena::ops

@@ -1,0 +1,45 @@
+#include <cadena/autograd/ops/elementary.hpp>
+#include <cadena/autograd/ops/functor.hpp>
+
+namespace cadena::ops {
+using Functions = Family<Exp, Expm1, Log, Log1p, Sin, Cos, Erf, Rsqrt, Floor>;
+}
+
+#ifdef CADENA_KERNEL_PASS
+#include <cadena/autograd/kernels/loops.hpp>
+
+template struct cadena::kernels::Loops<cadena::ops::Functions, cadena::kernels::Arch>;
+#else
+#include <cadena/autograd/graph/map.hpp>
+#include <cadena/autograd/ops/functions.hpp>
+#include <cadena/autograd/ops/list.hpp>
+
+#include <cmath>
+
+namespace cadena {
+
+Tensor exp(const Tensor& x) { return map(ops::Exp{}, x); }
+Tensor expm1(const Tensor& x) { return map(ops::Expm1{}, x); }
+Tensor log(const Tensor& x) { return map(ops::Log{}, x); }
+Tensor log1p(const Tensor& x) { return map(ops::Log1p{}, x); }
+Tensor sin(const Tensor& x) { return map(ops::Sin{}, x); }
+Tensor cos(const Tensor& x) { return map(ops::Cos{}, x); }
+Tensor erf(const Tensor& x) { return map(ops::Erf{}, x); }
+Tensor rsqrt(const Tensor& x) { return map(ops::Rsqrt{}, x); }
+Tensor floor(const Tensor& x) { return map(ops::Floor{}, x); }
+
+void ops::list_functions(OpList& list) {
+  using Real = long double;
+  list.add_unary(Exp::doc, exp, [](Real x) { return std::exp(x); }, -20, 20, {0, -700, 700});
+  list.add_unary(Expm1::doc, expm1, [](Real x) { return std::expm1(x); }, -5, 5, {0, 1e-10, -40});
+  list.add_unary(Log::doc, log, [](Real x) { return std::log(x); }, 0.1, 20, {1, 0.005, 1e-30});
+  list.add_unary(Log1p::doc, log1p, [](Real x) { return std::log1p(x); }, -0.9, 5, {0, 1e-10});
+  list.add_unary(Sin::doc, sin, [](Real x) { return std::sin(x); }, -10, 10, {0, 1000});
+  list.add_unary(Cos::doc, cos, [](Real x) { return std::cos(x); }, -10, 10, {0, 1000});
+  list.add_unary(Erf::doc, erf, [](Real x) { return std::erf(x); }, -3, 3, {0, 1, -1});
+  list.add_unary(Rsqrt::doc, rsqrt, [](Real x) { return 1 / std::sqrt(x); }, 0.1, 9, {1e-3, 1});
+  list.add_unary(Floor::doc, floor, [](Real x) { return std::floor(x); }, 0.1, 0.9, {});
+}
+
+}  // namespace cadena
+#endif

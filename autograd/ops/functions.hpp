@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cadena/autograd/core/tensor.hpp>
+
+namespace cadena {
+
+// Elementary functions, elementwise; integers give float32. At most 4 ulp from the true value.
+
+Tensor exp(const Tensor& x);    ///< e^x
+Tensor expm1(const Tensor& x);  ///< e^x - 1, exact for small x
+Tensor log(const Tensor& x);    ///< ln x
+Tensor log1p(const Tensor& x);  ///< ln(1 + x), exact for small x
+Tensor sin(const Tensor& x);    ///< sin x, x in radians
+Tensor cos(const Tensor& x);    ///< cos x, x in radians
+Tensor erf(const Tensor& x);    ///< 2/√π · ∫₀ˣ e^(-t²) dt
+Tensor rsqrt(const Tensor& x);  ///< x^(-1/2)
+Tensor floor(const Tensor& x);  ///< the largest integer <= x; derivative 0
+
+}  // namespace cadena

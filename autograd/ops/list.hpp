@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cadena/autograd/core/doc.hpp>
+#include <cadena/autograd/core/tensor.hpp>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace cadena {
+
+/// A function of tensors, as generic tests call it. Operators with several outputs give one of
+/// them.
+using OperatorCall = std::function<Tensor(std::span<const Tensor>)>;
+
+/// One way to call an operator, with inputs to try it on: float64 where a gradient flows.
+struct Sample {
+  std::string what;  ///< What is special: "keepdim", "at its seam", "rows broadcast", ...
+  std::vector<Tensor> inputs;
+  OperatorCall call;
+  bool gradient = true;  ///< Whether the derivative exists (or is a stated subgradient) there.
+};
+
+/// A scalar reference for elementwise functions, one argument an input.
+using Reference = std::function<long double(std::span<const long double>)>;
+
+/// An operator as generic tests and the manual see it.
+struct OperatorEntry {
+  Doc doc;
+  std::vector<Sample> samples;
+  bool differentiable = true;
+  Reference reference = {};  ///< Elementwise functions only.
+};
+
+/// All operators, a family after the other. Gradient sweeps, sweeps of wrong input, comparisons of
+/// dtypes, strides and thread numbers, and the table in the manual run over it.
+class OpList {
+ public:
+  void add(OperatorEntry entry) { entries_.push_back(std::move(entry)); }
+
+  /// An elementwise function of one input: samples at `points` (its seams and 0), at both
+  /// neighbours of each, and at random places of [low, high].
+  void add_unary(const Doc& doc, std::function<Tensor(const Tensor&)> f,
+                 std::function<long double(long double)> reference, double low, double high,
+                 std::vector<double> points = {0.0});
+  /// An elementwise function of two inputs: samples at all pairs of `points` of each, at random
+  /// places, and with either input broadcast.
+  void add_binary(const Doc& doc, std::function<Tensor(const Tensor&, const Tensor&)> f,
+                  std::function<long double(long double, long double)> reference, double low,
+                  double high, std::vector<double> first, std::vector<double> second);
+
+  const std::vector<OperatorEntry>& entries() const { return entries_; }
+
+ private:
+  std::vector<OperatorEntry> entries_;
+};
+
+/// The list, made at the first call.
+const OpList& operators();
+
+/// float64 values in [low, high], the same at each call with the same arguments.
+Tensor sample_values(const Shape& shape, double low, double high, std::uint64_t seed = 0);
+
+namespace ops {
+
+// Each at the end of its family's file.
+void list_arithmetic(OpList& list);
+void list_functions(OpList& list);
+void list_activations(OpList& list);
+void list_comparisons(OpList& list);
+void list_layout(OpList& list);
+void list_broadcast(OpList& list);
+void list_reductions(OpList& list);
+void list_slices(OpList& list);
+void list_gather(OpList& list);
+void list_joins(OpList& list);
+void list_products(OpList& list);
+void list_softmax(OpList& list);
+void list_dropout(OpList& list);
+
+}  // namespace ops
+}  // namespace cadena

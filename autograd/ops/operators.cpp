@@ -1,0 +1,26 @@
+#include <cadena/autograd/ops/list.hpp>
+
+namespace cadena {
+
+const OpList& operators() {
+  static const OpList all = [] {
+    OpList list;
+    ops::list_arithmetic(list);
+    ops::list_functions(list);
+    ops::list_activations(list);
+    ops::list_comparisons(list);
+    ops::list_layout(list);
+    ops::list_broadcast(list);
+    ops::list_reductions(list);
+    ops::list_slices(list);
+    ops::list_gather(list);
+    ops::list_joins(list);
+    ops::list_products(list);
+    ops::list_softmax(list);
+    ops::list_dropout(list);
+    return list;
+  }();
+  return all;
+}
+
+}  // namespace cadena

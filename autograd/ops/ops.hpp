@@ -1,0 +1,17 @@
+#pragma once
+
+// All operators.
+
+#include <cadena/autograd/ops/activation.hpp>
+#include <cadena/autograd/ops/arithmetic.hpp>
+#include <cadena/autograd/ops/broadcast.hpp>
+#include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/dropout.hpp>
+#include <cadena/autograd/ops/functions.hpp>
+#include <cadena/autograd/ops/gather.hpp>
+#include <cadena/autograd/ops/join.hpp>
+#include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/product.hpp>
+#include <cadena/autograd/ops/reduction.hpp>
+#include <cadena/autograd/ops/slice.hpp>
+#include <cadena/autograd/ops/softmax.hpp>

@@ -1,0 +1,214 @@
+#include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/graph/operator.hpp>
+#include <cadena/autograd/kernels/walk.hpp>
+#include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/list.hpp>
+#include <cadena/autograd/ops/slice.hpp>
+
+#include <bit>
+#include <cmath>
+
+namespace cadena {
+namespace ops {
+namespace {
+
+/// A regular grid inside of a shape.
+struct Grid {
+  Dims start, size, step;
+  bool operator==(const Grid&) const = default;
+};
+
+/// The values of x on a grid inside of a larger shape, `value` elsewhere: the transpose of Slice.
+struct Pad {
+  Shape shape;
+  Grid grid;
+  double value;
+  static constexpr Doc doc{"pad", "y[start + i step] = x[i], value elsewhere"};
+  static constexpr bool strided = true;
+  Types infer(std::span<const Type> in) const { return {{in[0].dtype, shape}}; }
+  void run(Inputs in, Outputs out) const;
+  Gradients vjp(const Backward& b) const;
+  std::string attributes() const { return to_string(shape) + " from " + to_string(grid.start); }
+  bool operator==(const Pad& other) const {
+    return shape == other.shape && grid == other.grid &&
+           std::bit_cast<std::uint64_t>(value) == std::bit_cast<std::uint64_t>(other.value);
+  }
+};
+
+struct Slice {
+  Grid grid;
+  static constexpr Doc doc{"slice", "y[i] = x[start + i step]"};
+  Layout view(const Layout& x) const {
+    Layout y{grid.size, x.strides, x.offset};
+    for (int i = 0; i < grid.size.size(); ++i) {
+      y.offset += grid.start[i] * x.strides[i];
+      y.strides[i] *= grid.step[i];
+    }
+    return y;
+  }
+  Gradients vjp(const Backward& b) const { return {bind(Pad{b.in_shape(0), grid, 0}, b.grad())}; }
+  std::string attributes() const {
+    return to_string(grid.start) + " size " + to_string(grid.size) + " step " +
+           to_string(grid.step);
+  }
+  bool operator==(const Slice&) const = default;
+};
+
+/// All of a shape.
+Grid whole(const Shape& shape) {
+  return {Dims::filled(shape.size(), 0), shape, Dims::filled(shape.size(), 1)};
+}
+
+Gradients Pad::vjp(const Backward& b) const { return {bind(Slice{grid}, b.grad())}; }
+
+void Pad::run(Inputs in, Outputs out) const {
+  const Strides strides = contiguous_strides(shape);
+  Strides steps = strides;
+  std::int64_t first = 0;
+  for (int i = 0; i < shape.size(); ++i) {
+    first += grid.start[i] * strides[i];
+    steps[i] *= grid.step[i];
+  }
+  dispatch(in[0].dtype(), [&]<class T>() {
+    T* to = out[0].data<T>();
+    const T filling = static_cast<T>(value);
+    kernels::copy_elements(shape, to, strides, &filling, Dims::filled(shape.size(), 0));
+    if (in[0].numel() > 0) {
+      kernels::copy_elements(in[0].shape(), to + first, steps, in[0].data<T>(), in[0].strides());
+    }
+  });
+}
+
+struct Select {
+  int axis;
+  std::int64_t index;
+  static constexpr Doc doc{"select", "y[...] = x[..., index, ...]"};
+  Layout view(const Layout& x) const {
+    Layout y = x;
+    y.offset += index * x.strides[axis];
+    y.shape.erase(axis);
+    y.strides.erase(axis);
+    return y;
+  }
+  Gradients vjp(const Backward& b) const {
+    Grid grid = whole(b.in_shape(0));
+    grid.start[axis] = index;
+    grid.size[axis] = 1;
+    return {bind(Pad{b.in_shape(0), grid, 0}, unsqueeze(b.grad(), axis))};
+  }
+  std::string attributes() const { return fmt::format("axis {} index {}", axis, index); }
+  bool operator==(const Select&) const = default;
+};
+
+/// Whether a dtype has the value.
+bool represents(Dtype dtype, double value) {
+  switch (dtype) {
+    case Dtype::boolean:
+      return value == 0 || value == 1;
+    case Dtype::uint8:
+      return value >= 0 && value <= 255 && value == std::floor(value);
+    case Dtype::int64:
+      return value >= -0x1p63 && value < 0x1p63 && value == std::floor(value);
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+}  // namespace ops
+
+Tensor slice(const Tensor& x, std::int64_t axis, std::optional<std::int64_t> start,
+             std::optional<std::int64_t> stop, std::int64_t step) {
+  const Shape& shape = detail::impl_of(x, "slice").shape;
+  const int a = normalize_axis(axis, shape.size(), "slice");
+  if (step < 1) {
+    fail(
+        "slice: expected a step of at least 1, got {} (index_select with falling indices reverses "
+        "an axis)",
+        step);
+  }
+  const auto clipped = [size = shape[a]](std::int64_t bound) {
+    return std::clamp<std::int64_t>(bound < 0 ? bound + size : bound, 0, size);
+  };
+  const std::int64_t begin = clipped(start.value_or(0));
+  const std::int64_t end = clipped(stop.value_or(shape[a]));
+  ops::Grid grid = ops::whole(shape);
+  grid.size[a] = end > begin ? (end - begin - 1) / step + 1 : 0;
+  grid.start[a] = grid.size[a] > 0 ? begin : 0;
+  grid.step[a] = grid.size[a] > 1 ? step : 1;
+  return grid.size == shape ? x : bind(ops::Slice{grid}, x);
+}
+
+Tensor select(const Tensor& x, std::int64_t axis, std::int64_t index) {
+  const Shape& shape = detail::impl_of(x, "select").shape;
+  const int a = normalize_axis(axis, shape.size(), "select");
+  const std::int64_t size = shape[a];
+  if (index < -size || index >= size) {
+    fail("select: index {} is outside [{}, {}) of axis {} of shape {}", index, -size, size, a,
+         shape);
+  }
+  return bind(ops::Select{a, index < 0 ? index + size : index}, x);
+}
+
+Tensor Tensor::operator[](std::int64_t index) const { return select(*this, 0, index); }
+
+Tensor pad(const Tensor& x, const std::vector<PadWidths>& widths, double value) {
+  constexpr std::int64_t most = std::int64_t{1} << 56;  // as many elements as a tensor may have
+  const detail::TensorImpl& impl = detail::impl_of(x, "pad");
+  ops::Grid grid = ops::whole(impl.shape);
+  if (widths.size() != static_cast<std::size_t>(grid.size.size())) {
+    fail("pad: {} pairs of widths for a tensor of shape {}, expected one a dimension",
+         widths.size(), impl.shape);
+  }
+  if (!ops::represents(impl.dtype, value)) {
+    fail("pad: {} is not a value of {}", value, name(impl.dtype));
+  }
+  Shape padded = impl.shape;
+  for (int i = 0; i < padded.size(); ++i) {
+    const auto [before, after] = widths[static_cast<std::size_t>(i)];
+    if (before < 0 || after < 0 || before > most || after > most) {
+      fail("pad: widths {} and {} of axis {}: expected 0 to 2^56", before, after, i);
+    }
+    grid.start[i] = before;
+    padded[i] += before + after;
+  }
+  check_shape(padded, "pad");
+  return padded == impl.shape ? x : bind(ops::Pad{padded, grid, value}, x);
+}
+
+void ops::list_slices(OpList& list) {
+  const auto values = [](const Shape& shape, std::uint64_t seed) {
+    return sample_values(shape, -2, 2, seed);
+  };
+  const auto slicing = [](std::int64_t axis, std::optional<std::int64_t> start,
+                          std::optional<std::int64_t> stop, std::int64_t step) -> OperatorCall {
+    return [=](std::span<const Tensor> in) { return slice(in[0], axis, start, stop, step); };
+  };
+  list.add({Slice::doc,
+            {{"middle", {values({3, 5}, 1)}, slicing(1, 1, 4, 1)},
+             {"step", {values({3, 5, 2}, 2)}, slicing(1, 0, {}, 2)},
+             {"negative axis and bounds", {values({3, 5}, 3)}, slicing(-2, -2, -1, 1)},
+             {"step in a transposed tensor", {transpose(values({3, 5}, 4))}, slicing(0, 1, 100, 3)},
+             {"nothing left", {values({3, 5}, 5)}, slicing(1, 4, 2, 1)},
+             {"empty", {values({0, 3}, 6)}, slicing(0, 1, {}, 1)}}});
+  const auto selecting = [](std::int64_t axis, std::int64_t index) -> OperatorCall {
+    return [=](std::span<const Tensor> in) { return select(in[0], axis, index); };
+  };
+  list.add({Select::doc,
+            {{"row", {values({3, 4}, 7)}, selecting(0, 1)},
+             {"negative axis and index", {values({3, 4, 2}, 8)}, selecting(-2, -1)},
+             {"to 0-d", {values({3}, 9)}, selecting(0, 2)},
+             {"of a transposed tensor", {transpose(values({3, 4}, 10))}, selecting(0, 3)},
+             {"empty", {values({2, 0}, 11)}, selecting(0, 1)}}});
+  const auto padding = [](const std::vector<PadWidths>& widths, double value) -> OperatorCall {
+    return [=](std::span<const Tensor> in) { return pad(in[0], widths, value); };
+  };
+  list.add({Pad::doc,
+            {{"both axes", {values({2, 3}, 12)}, padding({{1, 2}, {0, 3}}, 0)},
+             {"another value", {values({2, 3}, 13)}, padding({{0, 1}, {2, 0}}, -1.5)},
+             {"transposed", {transpose(values({2, 3}, 14))}, padding({{1, 1}, {1, 1}}, 0)},
+             {"0-d", {values({}, 15)}, padding({}, 0)},
+             {"empty", {values({0, 2}, 16)}, padding({{2, 1}, {0, 0}}, 3)}}});
+}
+
+}  // namespace cadena

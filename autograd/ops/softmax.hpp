@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cadena/autograd/core/tensor.hpp>
+
+namespace cadena {
+
+// Along an axis, negative ones counting from the end; integers give float32. Rows are shifted by
+// their largest element first, so that nothing overflows.
+
+/// log Σ e^x over the axes (all if none are named); `keepdim` leaves dimensions of size 1. -∞ over
+/// nothing and where all elements are -∞ (with gradient 0 there).
+Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+
+/// e^x / Σ e^x.
+Tensor softmax(const Tensor& x, std::int64_t axis = -1);
+
+/// x - log Σ e^x.
+Tensor log_softmax(const Tensor& x, std::int64_t axis = -1);
+
+/// σ(x) / Σ σ(x) with the logistic function σ: the softmax layer of the lecture, "logistic, then
+/// normalise". Computed as the softmax of log σ(x), which is the same and has no 0/0.
+Tensor normalized_logistic(const Tensor& x, std::int64_t axis = -1);
+
+/// What becomes of the losses of single examples.
+enum class Reduction : std::uint8_t {
+  mean,  ///< Over all examples; NaN if there are none.
+  sum,
+  none,  ///< They are the result, of the shape of `logits` without its last dimension.
+};
+
+/// Cross-entropy of softmax(logits), logits of shape [..., classes], with
+/// - int64 or uint8 labels in [0, classes), of shape [...]: -log softmax(logits)[label], or
+/// - floating targets of the logits' shape (one-hot or soft): -Σ_c target_c · log
+/// softmax(logits)_c. Error where shapes do not fit or a label is out of range. With labels the
+/// value is one pass over the logits and the gradient another.
+Tensor cross_entropy(const Tensor& logits, const Tensor& target,
+                     Reduction reduction = Reduction::mean);
+
+}  // namespace cadena

@@ -1,0 +1,211 @@
+#include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/core/tensor_impl.hpp>
+#include <cadena/autograd/graph/backward.hpp>
+#include <cadena/optim/optimizer.hpp>
+#include <cadena/optim/plan.hpp>
+#include <cadena/optim/update.hpp>
+
+#include <algorithm>
+
+namespace cadena::optim {
+namespace {
+
+using detail::TensorImpl;
+
+Tensor number(double value) { return full({}, value, {.dtype = float64}); }
+
+struct GroupOfMembers {
+  std::vector<Cell> parameters;
+  std::vector<Member> members;
+  std::vector<const char*> state_names;
+  Cell lr;
+};
+
+}  // namespace
+
+struct Optimizer::Impl {
+  const char* name;
+  std::vector<GroupOfMembers> groups;
+  Cell steps;
+  Plan plan;
+
+  void check(const Member& member, const Tensor& gradient, std::size_t group,
+             std::size_t index) const {
+    const TensorImpl& w = *member.parameter.value().impl();
+    const auto fits = [&](const char* what, const TensorImpl& x) {
+      if (x.dtype != w.dtype || x.shape != w.shape) {
+        fail("{}: parameter {} of group {} is {} {}, its {} {} {}", name, index, group,
+             cadena::name(w.dtype), w.shape, what, cadena::name(x.dtype), x.shape);
+      }
+    };
+    fits("gradient", *gradient.impl());
+    for (std::size_t k = 0; k < member.states.size(); ++k) {
+      fits(groups[group].state_names[k], *member.states[k].value().impl());
+    }
+  }
+};
+
+Optimizer::Optimizer(const char* name, std::vector<Members> groups)
+    : impl_(new Impl{name, {}, Cell(number(0)), {}}) {
+  std::vector<Cell> seen;
+  std::size_t count = 0;
+  for (Members& given : groups) {
+    GroupOfMembers& group = impl_->groups.emplace_back();
+    group.state_names = given.states.names;
+    group.lr = Cell(number(given.lr));
+    for (std::size_t i = 0; i < given.parameters.size(); ++i) {
+      const Cell& cell = given.parameters[i];
+      const std::size_t index = impl_->groups.size() - 1;
+      if (!cell.defined()) {
+        fail("{}: parameter {} of group {} is undefined", name, i, index);
+      }
+      if (!cell.requires_grad()) {
+        fail("{}: parameter {} of group {} ({} {}) takes no gradient", name, i, index,
+             cadena::name(cell.value().dtype()), cell.value().shape());
+      }
+      const auto is_cell = [&](const Cell& other) { return other == cell; };
+      if (std::any_of(group.parameters.begin(), group.parameters.end(), is_cell)) {
+        continue;  // a tied weight is updated once
+      }
+      if (std::any_of(seen.begin(), seen.end(), is_cell)) {
+        fail("{}: parameter {} of group {} ({} {}) is in another group too", name, i, index,
+             cadena::name(cell.value().dtype()), cell.value().shape());
+      }
+      group.parameters.push_back(cell);
+      Member& member = group.members.emplace_back();
+      member.parameter = cell;
+      for (std::size_t k = 0; k < given.states.names.size(); ++k) {
+        member.states.emplace_back(zeros_like(cell.value()));
+      }
+      if (given.states.counts) {
+        member.step = Cell(number(0));
+      }
+    }
+    seen.insert(seen.end(), group.parameters.begin(), group.parameters.end());
+    count += group.parameters.size();
+  }
+  if (count == 0) {
+    fail("{}: no parameters", name);
+  }
+}
+
+Optimizer::~Optimizer() = default;
+Optimizer::Optimizer(Optimizer&&) noexcept = default;
+Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
+
+void Optimizer::step() {
+  const NoGrad no_grad;
+  Plan& plan = impl_->plan;
+  struct Cleared {
+    Plan& plan;
+    ~Cleared() { plan.clear(); }
+  } cleared{plan};
+  for (std::size_t g = 0; g < impl_->groups.size(); ++g) {
+    const GroupOfMembers& group = impl_->groups[g];
+    const double rate = number_in(group.lr);
+    double t_of_update = -1;  // of the constants last made
+    for (std::size_t i = 0; i < group.members.size(); ++i) {
+      const Member& member = group.members[i];
+      Tensor gradient = member.parameter.grad();
+      if (!gradient.defined()) {
+        continue;
+      }
+      impl_->check(member, gradient, g, i);
+      double t = 0;
+      if (member.step.defined()) {
+        t = number_in(member.step) + 1;
+        plan.count(member, t);
+      }
+      if (t != t_of_update) {
+        plan.use(update_of(g, rate, t));
+        t_of_update = t;
+      }
+      if (!gradient.is_contiguous()) {
+        gradient = gradient.contiguous();
+      }
+      plan.add(member, std::move(gradient));
+    }
+  }
+  plan.run();
+  set_number(impl_->steps, number_in(impl_->steps) + 1);
+}
+
+void Optimizer::zero_grad() {
+  for (const GroupOfMembers& group : impl_->groups) {
+    for (const Cell& parameter : group.parameters) {
+      parameter.zero_grad();
+    }
+  }
+}
+
+std::size_t Optimizer::group_count() const noexcept { return impl_->groups.size(); }
+
+void Optimizer::check_group(std::size_t group) const {
+  if (group >= impl_->groups.size()) {
+    fail("{}: group {} of {}", impl_->name, group, impl_->groups.size());
+  }
+}
+
+const std::vector<Cell>& Optimizer::parameters(std::size_t group) const {
+  check_group(group);
+  return impl_->groups[group].parameters;
+}
+
+double Optimizer::lr(std::size_t group) const {
+  check_group(group);
+  return number_in(impl_->groups[group].lr);
+}
+
+void Optimizer::set_lr(double lr) {
+  for (std::size_t g = 0; g < impl_->groups.size(); ++g) {
+    set_lr(g, lr);
+  }
+}
+
+void Optimizer::set_lr(std::size_t group, double lr) {
+  check_group(group);
+  set_number(impl_->groups[group].lr, check_at_least_0(impl_->name, "lr", lr));
+}
+
+std::int64_t Optimizer::steps() const { return static_cast<std::int64_t>(number_in(impl_->steps)); }
+
+const Cell& Optimizer::state(const Cell& parameter, std::string_view name) const {
+  for (const GroupOfMembers& group : impl_->groups) {
+    for (const Member& member : group.members) {
+      if (!(member.parameter == parameter)) {
+        continue;
+      }
+      for (std::size_t k = 0; k < member.states.size(); ++k) {
+        if (name == group.state_names[k]) {
+          return member.states[k];
+        }
+      }
+      if (name == "step" && member.step.defined()) {
+        return member.step;
+      }
+      fail("{}: a parameter has no state named \"{}\"", impl_->name, name);
+    }
+  }
+  fail("{}: the cell is no parameter of this optimizer", impl_->name);
+}
+
+std::vector<NamedCell> Optimizer::named_state() const {
+  std::vector<NamedCell> all{{"steps", impl_->steps}};
+  std::size_t index = 0;
+  for (std::size_t g = 0; g < impl_->groups.size(); ++g) {
+    const GroupOfMembers& group = impl_->groups[g];
+    all.push_back({fmt::format("lr.{}", g), group.lr});
+    for (const Member& member : group.members) {
+      for (std::size_t k = 0; k < member.states.size(); ++k) {
+        all.push_back({fmt::format("{}.{}", group.state_names[k], index), member.states[k]});
+      }
+      if (member.step.defined()) {
+        all.push_back({fmt::format("step.{}", index), member.step});
+      }
+      ++index;
+    }
+  }
+  return all;
+}
+
+}  // namespace cadena::optim

@@ -1,0 +1,237 @@
+#include "test.hpp"
+
+#include <cadena/autograd/kernels/parallel.hpp>
+#include <cadena/autograd/kernels/reduce.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <type_traits>
+#include <vector>
+
+using namespace cadena;
+using namespace cadena::kernels;
+
+namespace {
+
+struct ThreadsGuard {
+  int saved = threads();
+  ~ThreadsGuard() { set_threads(saved); }
+};
+
+const std::vector<ReduceShape> shapes = {
+    {1, 1, 1},     {3, 5, 1},      {7, 16, 1},      {5, 17, 1},    {2, 33, 1},     {3, 1024, 1},
+    {2, 5000, 1},  {1, 300007, 1}, {2, 131073, 1},  {1, 9, 2},     {4, 7, 3},      {2, 100, 10},
+    {1, 5003, 10}, {1, 90001, 3},  {1, 40000, 500}, {3, 40, 600},  {1, 300, 1500}, {2, 17, 513},
+    {1, 1, 5000},  {50, 3, 4},     {1, 200000, 2},  {6, 1000, 15}, {1000, 12, 1},  {1, 33, 100}};
+
+template <class T> std::vector<T> numbers(const ReduceShape& s) {
+  std::vector<T> x(static_cast<std::size_t>(s.outer * s.reduced * s.inner));
+  std::mt19937 engine(3);
+  std::uniform_int_distribution<int> small(-50, 50);
+  std::normal_distribution<double> normal(1.0, 1.0);
+  for (T& v : x)
+    v = std::is_integral_v<T> ? static_cast<T>(small(engine)) : static_cast<T>(normal(engine));
+  return x;
+}
+
+std::size_t results(const ReduceShape& s) { return static_cast<std::size_t>(s.outer * s.inner); }
+
+// Calls f(result index, elements) with each reduced vector.
+template <class T, class F> void each_vector(const ReduceShape& s, const std::vector<T>& x, F f) {
+  std::vector<T> v(static_cast<std::size_t>(s.reduced));
+  for (std::int64_t o = 0; o < s.outer; ++o) {
+    for (std::int64_t i = 0; i < s.inner; ++i) {
+      for (std::int64_t r = 0; r < s.reduced; ++r) {
+        v[static_cast<std::size_t>(r)] =
+            x[static_cast<std::size_t>((o * s.reduced + r) * s.inner + i)];
+      }
+      f(static_cast<std::size_t>(o * s.inner + i), v);
+    }
+  }
+}
+
+// Runs f into a fresh result for 1, 2 and 8 threads and checks that all have the same bits.
+template <class R, class F> std::vector<R> same_bits(std::size_t n, F f) {
+  const ThreadsGuard guard;
+  std::vector<R> first(n);
+  set_threads(1);
+  f(first.data());
+  for (const int n_threads : {2, 8}) {
+    set_threads(n_threads);
+    std::vector<R> again(n);
+    f(again.data());
+    REQUIRE(std::memcmp(first.data(), again.data(), n * sizeof(R)) == 0);
+  }
+  return first;
+}
+
+template <class T> void check_reductions() {
+  for (const ReduceShape& s : shapes) {
+    CAPTURE(s.outer, s.reduced, s.inner);
+    const std::vector<T> x = numbers<T>(s);
+    const auto sums = same_bits<T>(results(s), [&](T* out) { sum(s, x.data(), out); });
+    const auto largest = same_bits<T>(results(s), [&](T* out) { maximum(s, x.data(), out); });
+    const auto smallest = same_bits<T>(results(s), [&](T* out) { minimum(s, x.data(), out); });
+    const auto high =
+        same_bits<std::int64_t>(results(s), [&](auto* out) { argmax(s, x.data(), out); });
+    const auto low =
+        same_bits<std::int64_t>(results(s), [&](auto* out) { argmin(s, x.data(), out); });
+    each_vector(s, x, [&](std::size_t at, const std::vector<T>& v) {
+      long double total = 0, size = 0;
+      for (const T e : v) total += e, size += std::abs(static_cast<long double>(e));
+      const long double tolerance =
+          std::is_integral_v<T> ? 0.0L : 20.0L * size * std::numeric_limits<T>::epsilon();
+      REQUIRE(std::abs(static_cast<long double>(sums[at]) - total) <= tolerance);
+      const auto top = std::max_element(v.begin(), v.end()),
+                 bottom = std::min_element(v.begin(), v.end());
+      REQUIRE(largest[at] == *top);
+      REQUIRE(smallest[at] == *bottom);
+      REQUIRE(high[at] == top - v.begin());
+      REQUIRE(low[at] == bottom - v.begin());
+    });
+  }
+}
+
+template <class T> void check_sums_of_squares() {
+  for (const ReduceShape& s : shapes) {
+    CAPTURE(s.outer, s.reduced, s.inner);
+    const std::vector<T> x = numbers<T>(s);
+    std::vector<T> center(results(s));
+    for (std::size_t i = 0; i < center.size(); ++i)
+      center[i] = static_cast<T>(std::sin(static_cast<double>(i)));
+    const auto squares = same_bits<T>(
+        results(s), [&](T* out) { sum_squared_deviations(s, x.data(), center.data(), out); });
+    each_vector(s, x, [&](std::size_t at, const std::vector<T>& v) {
+      long double total = 0;
+      for (const T e : v)
+        total +=
+            (static_cast<long double>(e) - center[at]) * (static_cast<long double>(e) - center[at]);
+      REQUIRE(std::abs(static_cast<double>(squares[at] - total)) <=
+              20 * static_cast<double>(total) *
+                      static_cast<double>(std::numeric_limits<T>::epsilon()) +
+                  1e-12);
+    });
+  }
+}
+
+template <class T> void check_nan_and_ties() {
+  const T nan = std::numeric_limits<T>::quiet_NaN(), infinity = std::numeric_limits<T>::infinity();
+  for (const ReduceShape& s : shapes) {
+    if (s.reduced < 5) continue;
+    CAPTURE(s.outer, s.reduced, s.inner);
+    std::vector<T> x(static_cast<std::size_t>(s.outer * s.reduced * s.inner), T(2)),
+        out(results(s));
+    std::vector<std::int64_t> index(results(s));
+    argmax(s, x.data(), index.data());
+    for (const std::int64_t i : index) REQUIRE(i == 0);
+    // In the last column of the last matrix: -∞, 3, 3; then NaN as the last but one and the last.
+    const auto at = [&](std::int64_t r) -> T& {
+      return x[static_cast<std::size_t>(((s.outer - 1) * s.reduced + r) * s.inner + s.inner - 1)];
+    };
+    at(0) = -infinity, at(1) = 3, at(2) = 3;
+    argmax(s, x.data(), index.data());
+    REQUIRE(index.back() == 1);
+    argmin(s, x.data(), index.data());
+    REQUIRE(index.back() == 0);
+    at(s.reduced - 2) = at(s.reduced - 1) = nan;
+    maximum(s, x.data(), out.data());
+    REQUIRE(std::isnan(out.back()));
+    if (out.size() > 1) REQUIRE(out.front() == 2);
+    minimum(s, x.data(), out.data());
+    REQUIRE(std::isnan(out.back()));
+    argmax(s, x.data(), index.data());
+    REQUIRE(index.back() == s.reduced - 2);
+    argmin(s, x.data(), index.data());
+    REQUIRE(index.back() == s.reduced - 2);
+    sum(s, x.data(), out.data());
+    REQUIRE(std::isnan(out.back()));
+    std::fill(x.begin(), x.end(), -infinity);
+    maximum(s, x.data(), out.data());
+    REQUIRE(out.back() == -infinity);
+    argmax(s, x.data(), index.data());
+    REQUIRE(index.back() == 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("sums, extremes and where they stand") {
+  check_reductions<float>();
+  check_reductions<double>();
+  check_reductions<std::int64_t>();
+}
+
+TEST_CASE("sums of squared deviations") {
+  check_sums_of_squares<float>();
+  check_sums_of_squares<double>();
+}
+
+TEST_CASE("the first NaN wins, and the first of equals") {
+  check_nan_and_ties<float>();
+  check_nan_and_ties<double>();
+}
+
+TEST_CASE("a float sum of many ones is exact") {
+  const std::vector<float> ones(100'000'000, 1.0f);
+  const auto n = static_cast<std::int64_t>(ones.size());
+  for (const ReduceShape& s :
+       std::vector<ReduceShape>{{1, n, 1}, {1, n / 10, 10}, {1, n / 1000, 1000}}) {
+    std::vector<float> out(results(s));
+    sum(s, ones.data(), out.data());
+    for (const float x : out) REQUIRE(x == static_cast<float>(s.reduced));
+  }
+}
+
+TEST_CASE("reducing nothing") {
+  float x = 1, out[3] = {7, 7, 7};
+  sum<float>({0, 5, 3}, &x, out);
+  sum<float>({3, 5, 0}, &x, out);
+  maximum<float>({3, 0, 0}, &x, out);
+  CHECK(out[0] == 7);
+  sum<float>({1, 0, 3}, &x, out);
+  CHECK((out[0] == 0 && out[1] == 0 && out[2] == 0));
+  CHECK(dot<float>(0, &x, &x) == 0);
+}
+
+TEST_CASE("integer sums wrap around and are exact") {
+  const std::int64_t big = std::int64_t{1} << 62;
+  const std::vector<std::int64_t> x = {big, big, -big, 5, -big};
+  std::int64_t out = 0;
+  sum<std::int64_t>({1, 5, 1}, x.data(), &out);
+  CHECK(out == 5);
+}
+
+TEST_CASE("dot products and weighted sums of rows") {
+  for (const std::int64_t n : {1, 15, 16, 1000, 70000, 400001}) {
+    std::vector<float> x(static_cast<std::size_t>(n)), y(x.size());
+    long double total = 0, size = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      x[i] = std::sin(static_cast<float>(i)), y[i] = std::cos(static_cast<float>(i) * 0.3f);
+      total += static_cast<long double>(x[i]) * y[i], size += std::abs(x[i] * y[i]);
+    }
+    const auto result = same_bits<float>(1, [&](float* out) { *out = dot(n, x.data(), y.data()); });
+    REQUIRE(std::abs(static_cast<double>(result[0] - total)) <= 2e-6 * static_cast<double>(size));
+  }
+  for (const StridedRows& s :
+       std::vector<StridedRows>{{1, 5, 5}, {300, 70, 80}, {5000, 600, 600}}) {
+    std::vector<double> x(static_cast<std::size_t>(s.rows * s.stride)),
+        w(static_cast<std::size_t>(s.rows));
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(static_cast<double>(i));
+    for (std::size_t i = 0; i < w.size(); ++i) w[i] = std::cos(static_cast<double>(i));
+    const auto n = static_cast<std::size_t>(s.columns);
+    const auto result =
+        same_bits<double>(n, [&](double* out) { weighted_sum(s, w.data(), x.data(), out, false); });
+    std::vector<double> twice = result;
+    weighted_sum(s, w.data(), x.data(), twice.data(), true);
+    for (std::size_t c = 0; c < n; ++c) {
+      double total = 0;
+      for (std::size_t r = 0; r < w.size(); ++r)
+        total += w[r] * x[r * static_cast<std::size_t>(s.stride) + c];
+      REQUIRE(result[c] == Approx(total).margin(1e-9));
+      REQUIRE(twice[c] == 2 * result[c]);
+    }
+  }
+}

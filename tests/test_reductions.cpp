@@ -1,0 +1,204 @@
+// Reductions against plain loops, their gradients against closed forms, and bad input.
+
+#include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/ops/arithmetic.hpp>
+#include <cadena/autograd/ops/broadcast.hpp>
+#include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/list.hpp>
+#include <cadena/autograd/ops/reduction.hpp>
+
+#include <cmath>
+#include <limits>
+
+#include "test.hpp"
+
+namespace {
+
+using namespace cadena;
+using Values = std::vector<double>;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+Values values(const Tensor& x) { return x.to_vector<double>(); }
+Tensor leaf(const Values& v, const Shape& shape) {
+  return from_vector(v, shape, {.requires_grad = true});
+}
+/// Whether the Error that f throws has each of the parts in its text.
+template <class F> bool fails_with(F f, std::initializer_list<const char*> parts) {
+  try {
+    f();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    for (const char* part : parts) {
+      if (text.find(part) == std::string::npos) {
+        return false;
+      }
+    }
+    return true;
+  }
+  return false;
+}
+/// Gradient of sum(f(x)) at x.
+Values slope(const Tensor& x, const TensorFunction& f) { return values(grad(sum(f(x)), {x})[0]); }
+
+}  // namespace
+
+TEST_CASE("reductions over any axes") {
+  const Tensor x = arange(0, 24, 1, {.dtype = float64}) * -1.0;
+  const Tensor cube = reshape(x, {2, 3, 4});
+  CHECK(values(amax(cube)) == Values{0});
+  CHECK(values(amin(cube, {0, 2})) == Values{-15, -19, -23});
+  CHECK(values(amax(cube, {-1, 0})) == Values{0, -4, -8});
+  CHECK(amax(cube, {0, -1}, true).shape() == Shape{1, 3, 1});
+  CHECK(amin(cube, {1}, true).shape() == Shape{2, 1, 4});
+  CHECK(values(amin(cube, {0, 1})) == Values{-20, -21, -22, -23});
+  CHECK(values(amax(permute(cube, {2, 0, 1}), {0})) == values(amax(cube, {2})));
+  CHECK(values(norm(cube, 1, {0, 2})) == Values{60, 92, 124});
+  CHECK(values(var(cube, {0, 2}, {.correction = 0}))[0] == Approx(37.25));
+  CHECK(var(cube, {0, 2}, {.keepdim = true}).shape() == Shape{1, 3, 1});
+  CHECK(argmax(cube).item<std::int64_t>() == 0);
+  CHECK(argmin(cube).item<std::int64_t>() == 23);
+  CHECK(argmin(cube, -2, true).shape() == Shape{2, 1, 4});
+  CHECK(argmin(cube, {}, true).shape() == Shape{1, 1, 1});
+  CHECK(argmin(cube, 1).to_vector<std::int64_t>() == std::vector<std::int64_t>(8, 2));
+}
+
+TEST_CASE("dtypes of reductions") {
+  const Tensor whole = tensor({{3, 1}, {2, 5}});
+  CHECK(amax(whole, {0}).dtype() == int64);
+  CHECK(values(amax(whole, {0})) == Values{3, 5});
+  CHECK(amin(whole.to(uint8)).dtype() == uint8);
+  CHECK(amax(tensor({false, true})).dtype() == boolean);
+  CHECK(amax(tensor({false, true})).item<bool>());
+  CHECK(argmax(whole.to(uint8), 1).to_vector<std::int64_t>() == std::vector<std::int64_t>{0, 1});
+  CHECK(var(whole).dtype() == float32);
+  CHECK(norm(whole).dtype() == float32);
+  CHECK(norm(whole).item() == Approx(std::sqrt(39.0)));
+  CHECK(amax(Tensor(2.5)).item() == 2.5);
+  CHECK(var(tensor(2.5)).shape() == Shape{});
+  CHECK(std::isnan(var(tensor(2.5)).item()));
+}
+
+TEST_CASE("variance") {
+  const Tensor x = leaf({1, 2, 4, 9}, {4});
+  CHECK(var(x).item() == Approx(38.0 / 3));
+  CHECK(var(x, {}, {.correction = 0}).item() == Approx(38.0 / 4));
+  CHECK(std::isnan(var(from_vector<double>({3}, {1})).item()));
+  CHECK(std::isnan(var(zeros({0})).item()));
+  // Far from zero: the mean is taken off first.
+  CHECK(var(from_vector<float>({1e6f + 1, 1e6f + 2, 1e6f + 3}, {3})).item() == Approx(1));
+  const Values g = slope(x, [](const Tensor& y) { return var(y); });
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(g[i] == Approx(2.0 / 3 * (values(x)[i] - 4)));
+  }
+  const Tensor h = hessian([](const Tensor& y) { return var(y); }, x);
+  CHECK(values(h)[0] == Approx(2.0 / 3 * 0.75));
+  CHECK(values(h)[1] == Approx(-2.0 / 3 * 0.25));
+}
+
+TEST_CASE("ties share a gradient evenly, NaN propagates") {
+  const Tensor x = leaf({1, 3, 3, -1, -1, 2}, {2, 3});
+  const auto largest = [](const Tensor& y) { return amax(y, {1}); };
+  CHECK(slope(x, largest) == Values{0, 0.5, 0.5, 0, 0, 1});
+  CHECK(slope(x, [](const Tensor& y) { return amin(y, {1}); }) == Values{1, 0, 0, 0.5, 0.5, 0});
+  CHECK(slope(x, [](const Tensor& y) { return norm(y, infinity, {1}); }) ==
+        Values{0, 0.5, 0.5, 0, 0, 1});
+  CHECK(argmax(x, 1).to_vector<std::int64_t>() == std::vector<std::int64_t>{1, 2});
+  CHECK(argmin(x, 1).to_vector<std::int64_t>() == std::vector<std::int64_t>{0, 0});
+
+  const Tensor y = from_vector<double>({1, not_a_number, 7, 2, 5, 3}, {2, 3});
+  for (const Tensor& result : {amax(y, {1}), amin(y, {1}), var(y, {1}), norm(y, 2, {1}),
+                               norm(y, 1, {1}), norm(y, 3, {1}), norm(y, infinity, {1})}) {
+    CHECK(std::isnan(values(result)[0]));
+    CHECK(std::isfinite(values(result)[1]));
+  }
+  CHECK(argmax(y, 1).to_vector<std::int64_t>() == std::vector<std::int64_t>{1, 1});
+  CHECK(argmin(y).item<std::int64_t>() == 1);
+  CHECK(values(amax(from_vector<double>({-infinity, -infinity}, {2})))[0] == -infinity);
+}
+
+TEST_CASE("norms") {
+  const Tensor x = leaf({3, -4, 0, 12}, {4});
+  CHECK(norm(x).item() == 13);
+  CHECK(norm(x, 1).item() == 19);
+  CHECK(norm(x, infinity).item() == 12);
+  CHECK(norm(x, 3).item() == Approx(std::cbrt(27.0 + 64 + 1728)));
+  const Values g = slope(x, [](const Tensor& y) { return norm(y); });
+  CHECK(g[0] == Approx(3.0 / 13));
+  CHECK(g[1] == Approx(-4.0 / 13));
+  const Values cubic = slope(x, [](const Tensor& y) { return norm(y, 3); });
+  CHECK(cubic[1] == Approx(-16 / std::pow(1819, 2.0 / 3)));
+  CHECK(cubic[2] == 0);
+  const Tensor h = hessian([](const Tensor& y) { return norm(y); }, x);
+  CHECK(values(h)[0] == Approx(1.0 / 13 - 9.0 / (13 * 13 * 13)));
+  CHECK(values(h)[1] == Approx(12.0 / (13 * 13 * 13)));
+}
+
+TEST_CASE("norms at zero, and of the largest and smallest numbers") {
+  for (double p : {1.0, 1.5, 2.0, 3.0, infinity}) {
+    CAPTURE(p);
+    const Tensor x = leaf({0, 0, 0, 1, -2, 0}, {2, 3});
+    const auto length = [p](const Tensor& y) { return norm(y, p, {1}); };
+    CHECK(values(length(x))[0] == 0);
+    const Values g = slope(x, length);
+    CHECK(Values(g.begin(), g.begin() + 3) == Values{0, 0, 0});
+    CHECK(std::isfinite(g[3]));
+    CHECK(g[4] < 0);
+    CHECK(values(norm(zeros({0, 3}), p, {0})) == Values{0, 0, 0});
+    CHECK(norm(from_vector<double>({1, -infinity}, {2}), p).item() == infinity);
+
+    const double count = std::isinf(p) ? 1 : std::pow(4, 1 / p);
+    CHECK(norm(full({4}, -1e300, {.dtype = float64}), p).item() == Approx(count * 1e300));
+    CHECK(norm(full({4}, 1e-300, {.dtype = float64}), p).item() == Approx(count * 1e-300));
+    CHECK(norm(full({4}, 1e30), p).item() == Approx(count * 1e30));
+    CHECK(norm(full({4, 2}, 1e-30), p, {0}).to_vector<double>()[1] == Approx(count * 1e-30));
+    const Tensor tiny = full({4}, 1e-300, {.dtype = float64, .requires_grad = true});
+    CHECK(slope(tiny, [p](const Tensor& y) { return norm(y, p); })[2] ==
+          Approx(std::isinf(p) ? 0.25 : std::pow(4, 1 / p - 1)));
+  }
+}
+
+TEST_CASE("reductions of nothing") {
+  CHECK(fails_with([] { amax(zeros({2, 0, 3}), {1}); }, {"amax", "axis 1", "[2, 0, 3]"}));
+  CHECK(fails_with([] { amin(zeros({0})); }, {"amin", "axis 0", "[0]"}));
+  CHECK(fails_with([] { argmax(zeros({2, 0}), 1); }, {"argmax", "axis 1", "[2, 0]"}));
+  CHECK(fails_with([] { argmin(zeros({0, 2})); }, {"argmin", "axis 0", "[0, 2]"}));
+  CHECK(amax(zeros({0, 3}), {1}).shape() == Shape{0});
+  CHECK(argmax(zeros({0, 3}), 1).shape() == Shape{0});
+  CHECK(values(var(zeros({0, 3}), {1})).empty());
+}
+
+TEST_CASE("bad arguments of reductions") {
+  CHECK_THROWS_AS(amax(zeros({2}), {1}), Error);
+  CHECK_THROWS_AS(var(zeros({2}), {-2}), Error);
+  CHECK_THROWS_AS(var(zeros({2}), {}, {.correction = infinity}), Error);
+  CHECK_THROWS_AS(argmax(zeros({2}), 1), Error);
+  CHECK_THROWS_AS(amax(zeros({2, 2}), {0, -2}), Error);
+  CHECK(fails_with([] { norm(zeros({2}), 0.5); }, {"norm", "p >= 1", "0.5"}));
+  CHECK_THROWS_AS(norm(zeros({2}), not_a_number), Error);
+  CHECK_THROWS_AS(norm(Tensor()), Error);
+  CHECK_THROWS_AS(amin(Tensor()), Error);
+  CHECK_THROWS_AS(argmin(Tensor()), Error);
+  CHECK_THROWS_AS(var(Tensor()), Error);
+}
+
+TEST_CASE("gradients of reductions in float32 are those in float64") {
+  const Tensor x = sample_values({3, 5, 2}, -2, 2, 1);
+  const TensorFunction functions[] = {[](const Tensor& y) {
+                                        return var(y, {0, 2});
+                                      },
+                                      [](const Tensor& y) { return amax(y, {1}); },
+                                      [](const Tensor& y) { return norm(y, 2, {-1}); },
+                                      [](const Tensor& y) {
+                                        return norm(y, 3, {0, 1});
+                                      }};
+  for (const TensorFunction& f : functions) {
+    const Values exact = slope(x.requires_grad_leaf(), f);
+    const Values rounded = slope(x.to(float32).requires_grad_leaf(), f);
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      CHECK(rounded[i] == Approx(exact[i]).margin(1e-6));
+    }
+  }
+}
