@@ -61,6 +61,13 @@ cos_tail = safe(lambda z: (cos(sqrt(z)) - 1 + z / 2) / z**2, mpf(1) / 24)
 erf_small = safe(lambda z: erf(sqrt(z)) / sqrt(z), 2 / sqrt(pi))
 scaled_erfc = lambda t: exp((1 / t - 2) ** 2) * erfc(1 / t - 2)
 
+
+def erfc_tail(k):
+    """(1.5 + 3 x) e^(x^2) erfc(x) as a function of q = (x - k) / (x + k)."""
+    x = lambda q: k * (1 + q) / (1 - q)
+    return lambda q: (1.5 + 3 * x(q)) * exp(x(q) ** 2) * erfc(x(q))
+
+
 if __name__ == "__main__":
     # e^r = 1 + r + r^2 P(r), |r| <= ln(2)/2
     for type_name, degree in (("float", 4), ("double", 9)):
@@ -82,3 +89,8 @@ if __name__ == "__main__":
         weight = lambda t: exp(-((1 / t - 2) ** 2))
         fit = remez(scaled_erfc, large, 1 / mpf(end + 2), mpf(1) / 3, weight)
         show(f"erf {type_name} above 1", fit)
+    # erfc x = e^(-x^2) R(q) / (1.5 + 3 x), q = (x - k) / (x + k), x >= 0
+    for type_name, k, degree, end in (("float", mpf(3), 10, 11), ("double", mpf("3.5"), 22, 28)):
+        f = erfc_tail(k)
+        fit = remez(f, degree, -1, (end - k) / (end + k), lambda q: 1 / f(q))
+        show(f"erfc {type_name}", fit)

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <cadena/autograd/kernels/lane.hpp>
+#include <cadena/autograd/ops/list.hpp>
 
 #ifdef __SSE2__
 #include <xmmintrin.h>
@@ -239,6 +240,19 @@ template <class T> void table() {
   worst_ulp<T>(
       "erf", [](auto x) { return erf(x); }, [](Real x) { return std::erf(x); },
       {{-1, 1}, {-4, 4}, {-7, 7}, small, minus_small});
+  worst_ulp<T>(
+      "erfc", [](auto x) { return erfc(x); }, [](Real x) { return std::erfc(x); },
+      {{-1, 1}, {-7, 0}, {0, 11}, {0, 28}, {26, 27.3}, small, minus_small});
+  worst_ulp<T>("normal_cdf", [](auto x) { return normal_cdf(x); }, reference_normal_cdf,
+               {{-1, 1}, {0, 9}, {-15, 0}, {-39, 0}, {-38.5, -37.5}, small, minus_small});
+  worst_ulp<T>(
+      "gelu", [](auto x) { return gelu(x); },
+      [](Real x) { return std::isinf(x) && x < 0 ? Real(-0.0) : x * reference_normal_cdf(x); },
+      {{-1, 1}, {0, 9}, {-15, 0}, {-39, 0}, {-38.5, -37.5}, small, minus_small});
+  worst_ulp<T>(
+      "silu", [](auto x) { return silu(x); },
+      [](Real x) { return std::isinf(x) && x < 0 ? Real(-0.0) : x / (1 + std::exp(-x)); },
+      {{-10, 10}, {-92, -80}, {-115, 90}, {-752, -700}, {-760, 750}, small, minus_small});
   worst_ulp<T>(
       "sigmoid", [](auto x) { return sigmoid(x); }, [](Real x) { return 1 / (1 + std::exp(-x)); },
       {{-10, 10}, {-90, 90}, {-104, -86}, {-750, 750}, {-746, -700}, small, minus_small});

@@ -1,4 +1,5 @@
 #include <cadena/autograd/core/allocator.hpp>
+#include <cadena/autograd/core/error.hpp>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -8,7 +9,6 @@
 #include <bit>
 #include <cstdlib>
 #include <mutex>
-#include <new>
 #include <vector>
 
 // Under a sanitizer every block comes from the system, so that it sees each use after free.
@@ -67,6 +67,10 @@ class OwnedCounter {
   std::atomic<std::int64_t> value_{0};
 };
 
+[[noreturn]] void fail_allocation(std::size_t bytes) {
+  fail("memory: the system does not give {} bytes", bytes);
+}
+
 struct ThreadCache;
 
 /// Blocks over the small limit, free ones by class; and the list of thread caches. It is never
@@ -102,14 +106,16 @@ struct ThreadCache {
   ~ThreadCache();
 
   void* allocate(std::size_t index) {
+    void* taken = free[index];
+    if (taken == nullptr) {
+      taken = system((index + 1) * small_step);
+    } else {
+      free[index] = free[index]->next;
+      --kept[index];
+    }
     bytes.add(static_cast<std::int64_t>((index + 1) * small_step));
     blocks.add(1);
-    if (FreeBlock* block = free[index]) {
-      free[index] = block->next;
-      --kept[index];
-      return block;
-    }
-    return system((index + 1) * small_step);
+    return taken;
   }
   void deallocate(void* pointer, std::size_t index) noexcept {
     bytes.add(-static_cast<std::int64_t>((index + 1) * small_step));
@@ -135,17 +141,26 @@ struct ThreadCache {
   static void* system(std::size_t bytes) {
     void* block = std::malloc(bytes);
     if (block == nullptr) {
-      throw std::bad_alloc();
+      fail_allocation(bytes);
     }
     return block;
   }
 };
 
+constinit thread_local ThreadCache* this_cache = nullptr;
+constinit thread_local bool thread_ended = false;
+
+ThreadCache* make_thread_cache() {
+  if (!thread_ended) {
+    static thread_local ThreadCache cache;
+    this_cache = &cache;
+  }
+  return this_cache;
+}
+
 /// The cache of the thread, or null when the thread is ending and has destroyed it already.
-thread_local bool thread_ended = false;
-ThreadCache* thread_cache() {
-  static thread_local ThreadCache cache;
-  return thread_ended ? nullptr : &cache;
+inline ThreadCache* thread_cache() {
+  return this_cache != nullptr ? this_cache : make_thread_cache();
 }
 
 ThreadCache::~ThreadCache() {
@@ -155,7 +170,16 @@ ThreadCache::~ThreadCache() {
   all.finished_small_bytes += bytes.value();
   all.finished_small_blocks += blocks.value();
   std::erase(all.caches, this);
+  this_cache = nullptr;
   thread_ended = true;
+}
+
+/// Counts a small block of a thread whose cache is gone.
+void count_small(std::int64_t bytes, std::int64_t blocks) noexcept {
+  Shared& all = shared();
+  std::lock_guard lock(all.mutex);
+  all.finished_small_bytes += bytes;
+  all.finished_small_blocks += blocks;
 }
 
 void* allocate_large(std::size_t size) {
@@ -182,7 +206,7 @@ void* allocate_large(std::size_t size) {
     std::lock_guard lock(all.mutex);
     all.in_use -= static_cast<std::int64_t>(size);
     all.blocks -= 1;
-    throw std::bad_alloc();
+    fail_allocation(size);
   }
   if (size >= huge_page) {
     madvise(block, size, MADV_HUGEPAGE);  // fewer page faults on first touch; a hint only
@@ -228,10 +252,13 @@ void* allocate(std::size_t bytes) {
     if (ThreadCache* cache = thread_cache()) {
       return cache->allocate(small_class(bytes));
     }
-    return ThreadCache::system((small_class(bytes) + 1) * small_step);
+    const std::size_t size = (small_class(bytes) + 1) * small_step;
+    void* block = ThreadCache::system(size);
+    count_small(static_cast<std::int64_t>(size), 1);
+    return block;
   }
   if (bytes > (std::size_t{1} << 60)) {
-    throw std::bad_alloc();
+    fail_allocation(bytes);
   }
   return allocate_large(rounded(bytes));
 }
@@ -246,6 +273,7 @@ void deallocate(void* block, std::size_t bytes) noexcept {
     cache->deallocate(block, small_class(bytes));
   } else {
     std::free(block);
+    count_small(-static_cast<std::int64_t>((small_class(bytes) + 1) * small_step), -1);
   }
 }
 

@@ -28,7 +28,8 @@ void reset_memory_peak();
 namespace detail {
 
 /// A block of at least `bytes`, aligned to 64 bytes when over 1 KiB, else to 16. Writing fresh
-/// pages costs ten times as much as writing used ones, so freed blocks are kept and reused.
+/// pages costs ten times as much as writing used ones, so freed blocks are kept and reused. Error
+/// if the system has none.
 void* allocate(std::size_t bytes);
 void deallocate(void* block, std::size_t bytes) noexcept;
 

@@ -57,19 +57,13 @@ void Cell::assign(const Tensor& value) const {
   put(value.detach());
 }
 
+void Cell::put(Tensor value) const { state_->value = detail::placed(value, state_->leaf); }
+
 void Cell::reset(const Tensor& value) const {
   const bool leaf = requires_grad();
   const Cell fresh(value, leaf);
   state_->leaf = fresh.state_->leaf;
   state_->value = fresh.state_->value;
 }
-
-Tensor Cell::take() const {
-  Tensor value = this->value().detach();
-  state_->value = Tensor();
-  return value;
-}
-
-void Cell::put(Tensor value) const { state_->value = detail::placed(value, state_->leaf); }
 
 }  // namespace cadena

@@ -36,9 +36,7 @@ class Cell {
 
   friend bool operator==(const Cell& a, const Cell& b) noexcept { return a.state_ == b.state_; }
 
-  // For updates in place: takes the value out, so that memory which nobody else holds can be
-  // written to, and puts it back.
-  Tensor take() const;
+  // For optimizers: `assign` of a value known to fit.
   void put(Tensor value) const;
 
  private:

@@ -28,7 +28,7 @@ Tensor generate(const Shape& shape, Dtype dtype, const TensorOptions& options, V
   dispatch(dtype, [&]<class T>() {
     T* out = values_of<T>(impl);
     for (std::int64_t i = 0; i < count; ++i) {
-      out[i] = static_cast<T>(value(i));
+      out[i] = convert_number<T>(value(i));
     }
   });
   return finish(std::move(impl), options);
@@ -85,7 +85,7 @@ Tensor tensor(const Nested& values, TensorOptions options) {
       std::visit(
           [&]<class V>(const V& value) {
             if constexpr (std::is_arithmetic_v<V>) {
-              *out++ = static_cast<T>(value);
+              *out++ = convert_number<T>(value);
             }
           },
           number.value());
@@ -128,6 +128,9 @@ Tensor adopt(T* pointer, const Shape& shape, std::function<void(T*)> deleter,
   }
   if (options.dtype && *options.dtype != dtype_of<T>) {
     fail("adopt: the memory holds {}, asked for {}", name(dtype_of<T>), name(*options.dtype));
+  }
+  if (options.requires_grad && !is_floating(dtype_of<T>)) {
+    fail("adopt: only float32 and float64 tensors have gradients, got {}", name(dtype_of<T>));
   }
   Ref<TensorImpl> impl(new TensorImpl);
   impl->dtype = dtype_of<T>;

@@ -59,6 +59,7 @@ Tensor from_vector(const std::vector<bool>& values, const Shape& shape, TensorOp
 
 /// Contiguous memory of the caller as a tensor, without a copy. The values must not change while a
 /// tensor shares them; `deleter` is called when the last one is gone (in whatever thread that is).
+/// After an Error the memory is still the caller's: `deleter` is not called.
 template <Element T>
 Tensor adopt(T* pointer, const Shape& shape, std::function<void(T*)> deleter,
              TensorOptions options = {});

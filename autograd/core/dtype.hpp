@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <type_traits>
 
@@ -63,6 +64,22 @@ concept Element = requires {
 };
 
 template <Element T> inline constexpr Dtype dtype_of = detail::DtypeOf<T>::value;
+
+/// x as another type. A floating number truncates to an integer; NaN gives 0 there, and what is out
+/// of range the nearest bound (a cast would be undefined).
+template <Element To, class From> constexpr To convert_number(From x) noexcept {
+  if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> &&
+                !std::is_same_v<To, bool>) {
+    constexpr From low = static_cast<From>(std::numeric_limits<To>::min());
+    constexpr From high = static_cast<From>(std::numeric_limits<To>::max());
+    return x != x      ? To{0}
+           : x <= low  ? std::numeric_limits<To>::min()
+           : x >= high ? std::numeric_limits<To>::max()
+                       : static_cast<To>(x);
+  } else {
+    return static_cast<To>(x);
+  }
+}
 
 /// Calls body.operator()<T>() with the C++ type of dtype.
 template <class Body> decltype(auto) dispatch(Dtype dtype, Body&& body) {

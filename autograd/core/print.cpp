@@ -14,13 +14,21 @@ constexpr std::int64_t shown_whole = 1000;  // elements; larger tensors are shor
 constexpr std::int64_t edge = 3;            // items at each end of a shortened dimension
 constexpr std::size_t line = 79;            // columns
 
-/// How all elements of a tensor are written: the fewest digits that tell them, at most four after
-/// the point (whole numbers without), or scientific where sizes differ too much.
+/// Digits after the point in a text such as 12.3400 or 1.2000e+05, zeros at their end left out.
+int digits_in(std::string text) {
+  text.resize(std::min(text.find('e'), text.size()));
+  const std::size_t point = text.find('.');
+  return point == std::string::npos ? 0 : static_cast<int>(text.find_last_not_of('0') - point);
+}
+
+/// How all elements of a tensor are written: with the fewest digits after the point that tell them,
+/// at most four, or scientific where sizes differ too much.
 struct Style {
-  bool whole = true, scientific = false;
+  bool scientific = false;
   int digits = 0;
 
-  explicit Style(const std::vector<double>& values) {
+  Style(const std::vector<double>& values, Dtype dtype) {
+    bool whole = true;
     double largest = 0, smallest = HUGE_VAL;
     for (double value : values) {
       if (!std::isfinite(value)) {
@@ -34,12 +42,17 @@ struct Style {
     }
     scientific = largest >= 1e8 || (!whole && (smallest < 1e-4 || largest / smallest > 1e5));
     for (double value : values) {
-      for (; std::isfinite(value) && digits < 4; ++digits) {
-        const double scaled = value * std::pow(10.0, digits);
-        if (std::abs(scaled - std::round(scaled)) <= 1e-6 * std::max(1.0, std::abs(scaled))) {
-          break;
-        }
+      if (!std::isfinite(value) || value == 0 || digits == 4) {
+        continue;
       }
+      int needed =
+          digits_in(scientific ? fmt::format("{:.4e}", value) : fmt::format("{:.4f}", value));
+      if (!scientific) {  // 123456.7 in float32 is 123456.703125: its own digits end earlier
+        needed = std::min(
+            needed, digits_in(dtype == Dtype::float32 ? fmt::format("{}", static_cast<float>(value))
+                                                      : fmt::format("{}", value)));
+      }
+      digits = std::max(digits, needed);
     }
   }
 
@@ -47,10 +60,8 @@ struct Style {
     if (!std::isfinite(value)) {
       return std::isnan(value) ? "nan" : value < 0 ? "-inf" : "inf";
     }
-    if (scientific) {
-      return fmt::format("{:.4e}", value);
-    }
-    return whole ? fmt::format("{:.0f}.", value) : fmt::format("{:.{}f}", value, digits);
+    return scientific ? fmt::format("{:#.{}e}", value, digits)
+                      : fmt::format("{:#.{}f}", value, digits);
   }
 };
 
@@ -75,11 +86,14 @@ class Printer {
         shorten_(numel(tensor.shape) > shown_whole) {}
 
   std::string print() {
+    if (numel(tensor_.shape) == 0) {
+      return "tensor([]";
+    }
     std::vector<double> numbers;
     if (is_floating(tensor_.dtype)) {
       collect(0, 0, [&](std::int64_t offset) { numbers.push_back(number(offset)); });
     }
-    const Style style(numbers);
+    const Style style(numbers, tensor_.dtype);
     collect(0, 0, [&](std::int64_t offset) {
       texts_.push_back(text(offset, style));
       width_ = std::max(width_, texts_.back().size());

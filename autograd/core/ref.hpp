@@ -6,9 +6,10 @@
 
 namespace cadena::detail {
 
-/// Counted by `Ref`. T::destroy(T*) is called when the last reference goes.
+/// Counted by `Ref`; made with one reference, which the first Ref takes over. T::destroy(T*) is
+/// called when the last one goes.
 struct Counted {
-  mutable std::atomic<std::int32_t> references{0};
+  mutable std::atomic<std::int32_t> references{1};
 };
 
 /// A shared pointer whose count lives in the object: one word, one allocation.
@@ -16,7 +17,14 @@ template <class T> class Ref {
  public:
   Ref() noexcept = default;
   Ref(std::nullptr_t) noexcept {}
-  explicit Ref(T* pointer) noexcept : pointer_(pointer) { acquire(); }
+  /// Takes over the reference that a new object has.
+  explicit Ref(T* fresh) noexcept : pointer_(fresh) {}
+  /// One more reference to an object that others hold.
+  static Ref share(T* pointer) noexcept {
+    Ref result(pointer);
+    result.acquire();
+    return result;
+  }
   Ref(const Ref& other) noexcept : pointer_(other.pointer_) { acquire(); }
   Ref(Ref&& other) noexcept : pointer_(std::exchange(other.pointer_, nullptr)) {}
   Ref& operator=(const Ref& other) noexcept {
@@ -28,7 +36,10 @@ template <class T> class Ref {
     return *this;
   }
   ~Ref() {
-    if (pointer_ != nullptr && pointer_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    // The only holder needs no atomic subtraction: nobody else can take a reference meanwhile.
+    if (pointer_ != nullptr &&
+        (pointer_->references.load(std::memory_order_acquire) == 1 ||
+         pointer_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)) {
       T::destroy(pointer_);
     }
   }

@@ -77,10 +77,11 @@ void check_shape(const Shape& shape, const char* operation) {
     if (dimension < 0) {
       fail("{}: expected dimensions of at least 0, got {}", operation, shape);
     }
-    if (dimension > 0 && count > most / dimension) {
+    const bool overflow =
+        __builtin_mul_overflow(count, std::max<std::int64_t>(dimension, 1), &count);
+    if (overflow || count > most) {
       fail("{}: shape {} has more than 2^56 elements", operation, shape);
     }
-    count *= std::max<std::int64_t>(dimension, 1);
   }
 }
 

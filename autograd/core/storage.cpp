@@ -1,5 +1,6 @@
 #include <cadena/autograd/core/storage.hpp>
 
+#include <memory>
 #include <new>
 
 namespace cadena::detail {
@@ -24,11 +25,11 @@ Ref<Storage> Storage::make(std::size_t bytes) {
 }
 
 Ref<Storage> Storage::adopt(std::byte* data, std::size_t bytes, std::function<void()> release) {
-  auto* keep = new std::function<void()>(std::move(release));
+  auto keep = std::make_unique<std::function<void()>>(std::move(release));
   auto* storage = new (allocate(sizeof(Storage))) Storage;
   storage->data = data;
   storage->bytes = bytes;
-  storage->release = keep;
+  storage->release = keep.release();
   return Ref<Storage>(storage);
 }
 

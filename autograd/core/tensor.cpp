@@ -11,6 +11,7 @@ TensorImpl::TensorImpl() = default;
 TensorImpl::~TensorImpl() = default;
 
 Ref<TensorImpl> make_impl(Dtype dtype, const Shape& shape) {
+  check_shape(shape, "tensor");
   Ref<TensorImpl> impl(new TensorImpl);
   impl->dtype = dtype;
   impl->shape = shape;
@@ -21,6 +22,7 @@ Ref<TensorImpl> make_impl(Dtype dtype, const Shape& shape) {
 
 Ref<TensorImpl> make_view(const TensorImpl& base, const Shape& shape, const Strides& strides,
                           std::int64_t offset) {
+  check_shape(shape, "tensor");
   Ref<TensorImpl> impl(new TensorImpl);
   impl->dtype = base.dtype;
   impl->shape = shape;
@@ -74,16 +76,15 @@ template <class T> Tensor make_number(T value) {
 
 using detail::impl_of;
 
+const detail::TensorImpl& Tensor::undefined(const char* operation) {
+  fail("{}: the tensor is undefined", operation);
+}
+
 Tensor Tensor::number_of(bool value) { return detail::make_number(value); }
 Tensor Tensor::number_of(double value) { return detail::make_number(value); }
 Tensor Tensor::number_of(std::int64_t value) { return detail::make_number(value); }
 
-const Shape& Tensor::shape() const { return impl_of(*this, "shape").shape; }
-Dtype Tensor::dtype() const { return impl_of(*this, "dtype").dtype; }
-std::int64_t Tensor::numel() const { return cadena::numel(shape()); }
 bool Tensor::is_contiguous() const { return impl_of(*this, "is_contiguous").contiguous(); }
-bool Tensor::is_number() const { return impl_of(*this, "is_number").number; }
-bool Tensor::requires_grad() const noexcept { return impl_ && impl_->node; }
 
 std::int64_t Tensor::size(std::int64_t axis) const {
   return shape()[normalize_axis(axis, dim(), "size")];
@@ -100,7 +101,7 @@ template <Element T> T Tensor::item() const {
     fail("item: expected one element, got a tensor of shape {}", impl.shape);
   }
   return dispatch(impl.dtype, [&]<class S>() -> T {
-    return static_cast<T>(*reinterpret_cast<const S*>(impl.data));
+    return convert_number<T>(*reinterpret_cast<const S*>(impl.data));
   });
 }
 
@@ -109,7 +110,7 @@ template <Element T> std::vector<T> Tensor::to_vector() const {
   std::vector<T> values;
   values.reserve(static_cast<std::size_t>(numel()));
   dispatch(impl.dtype, [&]<class S>() {
-    detail::for_each<S>(impl, [&](S value) { values.push_back(static_cast<T>(value)); });
+    detail::for_each<S>(impl, [&](S value) { values.push_back(convert_number<T>(value)); });
   });
   return values;
 }

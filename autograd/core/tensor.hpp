@@ -38,14 +38,14 @@ class Tensor {
   bool defined() const noexcept { return static_cast<bool>(impl_); }
   explicit operator bool() const = delete;  // of a value or of being there? Say item or defined.
 
-  const Shape& shape() const;
-  Dtype dtype() const;
-  int dim() const { return shape().size(); }   ///< Number of dimensions.
-  std::int64_t size(std::int64_t axis) const;  ///< One dimension; -1 is the last.
-  std::int64_t numel() const;                  ///< Number of elements.
-  Strides strides() const;                     ///< In elements.
-  bool is_contiguous() const;                  ///< Row-major without gaps.
-  bool is_number() const;                      ///< Made from a C++ number.
+  const Shape& shape() const { return impl_ ? impl_->shape : undefined("shape").shape; }
+  Dtype dtype() const { return impl_ ? impl_->dtype : undefined("dtype").dtype; }
+  int dim() const { return shape().size(); }                     ///< Number of dimensions.
+  std::int64_t size(std::int64_t axis) const;                    ///< One dimension; -1 is the last.
+  std::int64_t numel() const { return cadena::numel(shape()); }  ///< Number of elements.
+  Strides strides() const;                                       ///< In elements.
+  bool is_contiguous() const;                                    ///< Row-major without gaps.
+  bool is_number() const { return impl_ && impl_->number; }      ///< Made from a C++ number.
 
   /// The only element, converted to T. Error unless numel() == 1.
   template <Element T> T item() const;
@@ -68,8 +68,10 @@ class Tensor {
   /// select(*this, 0, index).
   Tensor operator[](std::int64_t index) const;
 
-  bool requires_grad() const noexcept;  ///< Whether gradients flow to or through it.
-  bool is_leaf() const noexcept;        ///< Not the result of a recorded operator.
+  bool requires_grad() const noexcept {
+    return impl_ && impl_->node.get() != nullptr;
+  }                               ///< Whether gradients flow to or through it.
+  bool is_leaf() const noexcept;  ///< Not the result of a recorded operator.
 
   /// Gradient gathered by `backward` in a leaf; undefined when there is none. Never part of a
   /// graph.
@@ -91,6 +93,8 @@ class Tensor {
   const detail::Ref<detail::TensorImpl>& impl() const noexcept { return impl_; }
 
  private:
+  /// Throws: `operation` was asked of an undefined tensor.
+  [[noreturn]] static const detail::TensorImpl& undefined(const char* operation);
   static Tensor number_of(bool value);
   static Tensor number_of(double value);
   static Tensor number_of(std::int64_t value);

@@ -7,6 +7,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <mutex>
 
 namespace cadena {
@@ -26,9 +27,18 @@ namespace {
        node.op->doc().name);
 }
 
+/// k as an index; an Error where a vjp asks for an input or output that the operator has not.
+std::size_t checked(const Node& node, const char* what, int k, std::uint32_t count) {
+  if (k < 0 || static_cast<std::uint32_t>(k) >= count) {
+    fail("{}: vjp reads {} {} of {}", node.op->doc().name, what, k, count);
+  }
+  return static_cast<std::size_t>(k);
+}
+
 }  // namespace
 
-Tensor Backward::in(int k) const {
+const Tensor& Backward::in(int k) const {
+  checked(node_, "input", k, node_.input_count);
   if (!node_.op->keep().input(static_cast<std::uint32_t>(k))) {
     fail("{}: vjp reads input {}, which the operator does not keep", node_.op->doc().name, k);
   }
@@ -36,33 +46,70 @@ Tensor Backward::in(int k) const {
 }
 
 Tensor Backward::out(int k) const {
+  checked(node_, "output", k, node_.output_count);
   if (node_.kept_outputs == nullptr) {
     fail("{}: vjp reads output {}, which the operator does not keep", node_.op->doc().name, k);
   }
   const Tensor& kept = node_.kept_outputs[k];
-  if (!modes().grad_enabled) {
+  if (!modes().grad_enabled || !is_floating(kept.dtype())) {
     return kept;
   }
-  return Tensor(
-      with_node(*kept.impl(), Ref<Node>(const_cast<Node*>(&node_)), static_cast<std::uint32_t>(k)));
+  return Tensor(with_node(*kept.impl(), Ref<Node>::share(const_cast<Node*>(&node_)),
+                          static_cast<std::uint32_t>(k)));
 }
 
-Tensor Backward::grad(int k) const {
-  const Tensor& gradient = gradients_[static_cast<std::size_t>(k)];
+const Tensor& Backward::grad(int k) const {
   const Type& type = out_type(k);
-  return gradient.defined() ? gradient : zeros(type.shape, {.dtype = type.dtype});
+  Tensor& gradient = gradients_[static_cast<std::size_t>(k)];
+  if (!gradient.defined()) {
+    gradient = zeros(type.shape, {.dtype = type.dtype});
+  }
+  return gradient;
 }
 
 const Type& Backward::in_type(int k) const {
-  const Edge& edge = node_.edges[k];
+  const Edge& edge = node_.edges[checked(node_, "input", k, node_.input_count)];
+  if (!edge.node) {
+    fail("{}: vjp asks for the type of input {}, through which no gradient flows",
+         node_.op->doc().name, k);
+  }
   return edge.node->types[edge.output];
 }
 
-const Type& Backward::out_type(int k) const { return node_.types[k]; }
+const Type& Backward::out_type(int k) const {
+  return node_.types[checked(node_, "output", k, node_.output_count)];
+}
 
 namespace {
 
 std::mutex leaf_mutex;  // of the gradients of all leaves, taken once a backward
+
+/// The inputs that `grad` was asked for, found by their nodes.
+class Targets {
+ public:
+  struct Target {
+    const Node* node;
+    std::size_t index;
+  };
+
+  explicit Targets(std::span<const Tensor> inputs) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      targets_.push_back({inputs[i].impl()->node.get(), i});
+    }
+    std::sort(targets_.begin(), targets_.end(), before);
+  }
+  std::span<const Target> of(const Node* node) const {
+    const auto [first, last] =
+        std::equal_range(targets_.begin(), targets_.end(), Target{node, 0}, before);
+    return {first, last};
+  }
+
+ private:
+  static bool before(const Target& a, const Target& b) noexcept {
+    return std::less<>()(a.node, b.node);
+  }
+  std::vector<Target> targets_;
+};
 
 /// One pass over a graph: gradients wait at their nodes, the node of the highest id goes next. Ids
 /// increase from input to output, so all consumers of a node have been by then, and each node is
@@ -73,6 +120,8 @@ class Sweep {
   /// When set, only nodes of `useful` are visited and targets' gradients are caught.
   bool targeted = false;
   boost::unordered_flat_set<const Node*> useful;
+  /// Where the sweep ends; null for nowhere but at leaves.
+  const Targets* ends = nullptr;
 
   void seed(const Tensor& output, const Tensor& gradient) {
     add(*output.impl()->node.get(), output.impl()->output, gradient);
@@ -80,13 +129,17 @@ class Sweep {
 
   template <class Visit> void run(Visit&& visit) {
     while (!heap_.empty()) {
-      std::pop_heap(heap_.begin(), heap_.end(), lower);
-      Node* node = heap_.back().second;
-      heap_.pop_back();
-      const auto found = waiting_.find(node);
-      Tensors gradients = std::move(found->second);
-      waiting_.erase(found);
-      apply_hooks(*node, gradients);
+      const auto [id, node, slot] = heap_.front();
+      Tensors gradients = std::move(slots_[slot]);
+      free_.push_back(slot);
+      pop();
+      if (ends != nullptr && !ends->of(node).empty()) {
+        visit(*node, gradients);  // its hooks are for the pass that goes on from here
+        continue;
+      }
+      if (node->hooks != nullptr) {
+        apply_hooks(*node, gradients);
+      }
       visit(*node, gradients);
       if (!node->is_leaf() && (!targeted || useful.contains(node))) {
         propagate(*node, gradients);
@@ -95,29 +148,61 @@ class Sweep {
   }
 
  private:
-  using Entry = std::pair<std::uint64_t, Node*>;
-  static bool lower(const Entry& a, const Entry& b) noexcept { return a.first < b.first; }
+  struct Entry {
+    std::uint64_t id;
+    Node* node;
+    std::uint32_t slot;  // where its gradients gather
+  };
+  static bool lower(const Entry& a, const Entry& b) noexcept { return a.id < b.id; }
+  static constexpr std::size_t few = 16;  // nodes waiting; found faster by looking than by hashing
 
-  void add(Node& node, std::uint32_t output, const Tensor& gradient) {
-    const auto [place, fresh] = waiting_.try_emplace(&node);
-    if (fresh) {
-      place->second.resize(node.output_count);
-      heap_.emplace_back(node.id, &node);
-      std::push_heap(heap_.begin(), heap_.end(), lower);
+  void pop() {
+    if (heap_.size() > few) {
+      index_.erase(heap_.front().node);
     }
-    Tensor& sum = place->second[output];
-    if (!sum.defined()) {
-      sum = gradient;
-    } else {
-      const Tensor total = cadena::add(sum, gradient);
-      waiting_.find(&node)->second[output] = total;
+    std::pop_heap(heap_.begin(), heap_.end(), lower);
+    heap_.pop_back();
+    if (heap_.size() == few) {
+      index_.clear();
     }
   }
 
-  static void apply_hooks(Node& node, Tensors& gradients) {
-    if (node.hooks == nullptr) {
-      return;
+  /// Where the gradients of a node gather; a place is made for it if it is new.
+  Tensors& gathered(Node& node) {
+    if (heap_.size() <= few) {
+      for (const Entry& entry : heap_) {
+        if (entry.node == &node) {
+          return slots_[entry.slot];
+        }
+      }
+    } else if (const auto found = index_.find(&node); found != index_.end()) {
+      return slots_[found->second];
     }
+    if (free_.empty()) {
+      free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+      slots_.emplace_back();
+    }
+    const std::uint32_t slot = free_.back();
+    free_.pop_back();
+    slots_[slot].resize(node.output_count);
+    heap_.push_back({node.id, &node, slot});
+    std::push_heap(heap_.begin(), heap_.end(), lower);
+    if (heap_.size() == few + 1) {
+      for (const Entry& entry : heap_) {
+        index_.emplace(entry.node, entry.slot);
+      }
+    } else if (heap_.size() > few) {
+      index_.emplace(&node, slot);
+    }
+    return slots_[slot];
+  }
+
+  void add(Node& node, std::uint32_t output, const Tensor& gradient) {
+    Tensor& sum = gathered(node)[output];
+    sum = sum.defined() ? cadena::add(sum, gradient) : gradient;
+  }
+
+  static void apply_hooks(Node& node, Tensors& gradients) {
     for (const detail::Hook& hook : std::vector<detail::Hook>(*node.hooks)) {
       Tensor& gradient = gradients[hook.output];
       if (!gradient.defined()) {
@@ -125,7 +210,11 @@ class Sweep {
       }
       Tensor replaced = hook.function(gradient);
       if (replaced.defined()) {
-        check_gradient(replaced, node.types[hook.output], "hook", 0);
+        const Type& type = node.types[hook.output];
+        if (replaced.dtype() != type.dtype || replaced.shape() != type.shape) {
+          fail("register_hook: the hook returned {} {}, expected {} {}", name(replaced.dtype()),
+               replaced.shape(), name(type.dtype), type.shape);
+        }
         gradient = std::move(replaced);
       }
     }
@@ -139,7 +228,7 @@ class Sweep {
     }
   }
 
-  void propagate(Node& node, const Tensors& gradients) {
+  void propagate(Node& node, Tensors& gradients) {
     SmallVector<bool, 8> needed(node.input_count, false);
     bool any = false;
     for (std::uint32_t i = 0; i < node.input_count; ++i) {
@@ -153,7 +242,8 @@ class Sweep {
     if (node.released) {
       fail_released(node);
     }
-    const Backward context(node, gradients, {needed.data(), needed.size()});
+    const Backward context(node, {gradients.data(), gradients.size()},
+                           {needed.data(), needed.size()});
     Gradients results = node.op->vjp(context);
     if (results.size() != node.input_count) {
       fail("{}: vjp gave {} gradients for {} inputs", node.op->doc().name, results.size(),
@@ -174,7 +264,9 @@ class Sweep {
   }
 
   std::vector<Entry> heap_;
-  boost::unordered_flat_map<Node*, Tensors> waiting_;
+  std::vector<Tensors> slots_;
+  std::vector<std::uint32_t> free_;
+  boost::unordered_flat_map<const Node*, std::uint32_t> index_;  // when more than `few` wait
 };
 
 /// Checks outputs and upstream gradients, and starts the sweep with them.
@@ -209,9 +301,11 @@ void seed(Sweep& sweep, std::span<const Tensor> outputs, std::span<const Tensor>
   }
 }
 
-/// All nodes from which a target can be reached, found without recursion.
+/// All nodes from which a target can be reached, found without recursion; with `ends` without
+/// looking behind those.
 boost::unordered_flat_set<const Node*> reaching(std::span<const Tensor> outputs,
-                                                std::span<const Tensor> targets) {
+                                                std::span<const Tensor> targets,
+                                                const Targets* ends) {
   boost::unordered_flat_set<const Node*> useful, seen;
   std::uint64_t lowest = ~std::uint64_t{0};
   for (const Tensor& target : targets) {
@@ -231,6 +325,9 @@ boost::unordered_flat_set<const Node*> reaching(std::span<const Tensor> outputs,
     const Node* node = stack.back();
     stack.pop_back();
     found.push_back(node);
+    if (ends != nullptr && !ends->of(node).empty()) {
+      continue;
+    }
     for (const Edge& edge : node->inputs()) {
       visit(edge.node.get());
     }
@@ -258,19 +355,22 @@ void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients
   std::vector<std::pair<Ref<Node>, Tensor>> finished;
   sweep.run([&](Node& node, const Tensors& results) {
     if (node.is_leaf() && results[0].defined()) {
-      finished.emplace_back(Ref<Node>(&node), results[0]);
+      finished.emplace_back(Ref<Node>::share(&node), results[0].detach().contiguous());
     }
   });
   // Leaves change only now: an error on the way leaves every gradient as it was.
   const std::lock_guard lock(leaf_mutex);
   for (const auto& [node, gradient] : finished) {
     Tensor& sum = as_leaf(node.get())->gradient;
-    sum = sum.defined() ? add(sum, gradient) : gradient.detach();
+    sum = sum.defined() ? add(sum, gradient) : gradient;
   }
 }
 
-std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
-                         std::span<const Tensor> gradients, GradOptions options) {
+namespace {
+
+std::vector<Tensor> grad_of(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
+                            std::span<const Tensor> gradients, GradOptions options,
+                            bool end_at_inputs) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     detail::impl_of(inputs[i], "grad");
     if (!inputs[i].requires_grad()) {
@@ -281,16 +381,18 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
   std::vector<Tensor> results(inputs.size());
   {
     const EnableGrad recording(options.create_graph);
+    const Targets targets(inputs);
     Sweep sweep;
     sweep.release = !options.retain_graph && !options.create_graph;
     sweep.targeted = true;
+    sweep.ends = end_at_inputs ? &targets : nullptr;
     seed(sweep, outputs, gradients, "grad");
-    sweep.useful = reaching(outputs, inputs);
+    sweep.useful = reaching(outputs, inputs, sweep.ends);
     sweep.run([&](Node& node, const Tensors& at) {
-      for (std::size_t i = 0; i < inputs.size(); ++i) {
-        const detail::TensorImpl& impl = *inputs[i].impl();
-        if (impl.node.get() == &node && at[impl.output].defined()) {
-          results[i] = at[impl.output];
+      for (const Targets::Target& target : targets.of(&node)) {
+        const Tensor& gradient = at[inputs[target.index].impl()->output];
+        if (gradient.defined()) {
+          results[target.index] = gradient;
         }
       }
     });
@@ -304,6 +406,19 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
     }
   }
   return results;
+}
+
+}  // namespace
+
+std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
+                         std::span<const Tensor> gradients, GradOptions options) {
+  return grad_of(outputs, inputs, gradients, options, false);
+}
+
+std::vector<Tensor> detail::partial_grad(std::span<const Tensor> outputs,
+                                         std::span<const Tensor> inputs,
+                                         std::span<const Tensor> gradients, GradOptions options) {
+  return grad_of(outputs, inputs, gradients, options, true);
 }
 
 std::vector<Tensor> grad(const Tensor& output, const std::vector<Tensor>& inputs,
@@ -349,6 +464,7 @@ Tensor Tensor::requires_grad_leaf() const {
   return Tensor(with_node(impl, Leaf::make(impl.dtype, impl.shape), 0));
 }
 
+HookHandle::HookHandle() noexcept = default;
 HookHandle::HookHandle(Ref<Node> node, std::uint64_t id) noexcept
     : node_(std::move(node)), id_(id) {}
 HookHandle::HookHandle(HookHandle&& other) noexcept = default;
@@ -371,6 +487,9 @@ HookHandle register_hook(const Tensor& x, std::function<Tensor(const Tensor&)> h
   const detail::TensorImpl& impl = detail::impl_of(x, "register_hook");
   if (!impl.node) {
     fail("register_hook: the tensor (shape {}) takes no gradient", impl.shape);
+  }
+  if (!hook) {
+    fail("register_hook: the function is empty");
   }
   if (impl.node->hooks == nullptr) {
     impl.node->hooks = new std::vector<detail::Hook>;

@@ -50,6 +50,13 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
 std::vector<Tensor> grad(const Tensor& output, const std::vector<Tensor>& inputs,
                          GradOptions options = {});
 
+namespace detail {
+/// As `grad`, but nothing behind the inputs is walked: the derivative along each input while the
+/// others are held, even where one was computed from another.
+std::vector<Tensor> partial_grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
+                                 std::span<const Tensor> gradients, GradOptions options = {});
+}  // namespace detail
+
 /// Adds d(sum of outputs · gradients)/d(leaf) to `.grad()` of every leaf that requires it.
 /// Saved values are let go unless `retain_graph`; a second pass is then an Error.
 void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients,
@@ -87,7 +94,7 @@ Product hvp(const TensorFunction& f, const Tensor& x, const Tensor& v);
 /// A function set on a tensor's gradient; removed when this handle is destroyed.
 class HookHandle {
  public:
-  HookHandle() noexcept = default;
+  HookHandle() noexcept;
   HookHandle(detail::Ref<detail::Node> node, std::uint64_t id) noexcept;
   HookHandle(HookHandle&& other) noexcept;
   HookHandle& operator=(HookHandle&& other) noexcept;

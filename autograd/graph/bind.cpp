@@ -9,7 +9,11 @@ using detail::TensorImpl;
 
 namespace {
 
-Tensors run_view(const Operator& op, const TensorImpl& input) {
+Tensors run_view(const Operator& op, std::span<const Tensor* const> inputs) {
+  if (inputs.size() != 1) {
+    fail("{}: expected 1 input, got {}", op.doc().name, inputs.size());
+  }
+  const TensorImpl& input = *inputs[0]->impl();
   const Layout layout =
       op.view({input.shape, input.strides ? *input.strides : contiguous_strides(input.shape), 0});
   Tensors outputs;
@@ -44,6 +48,45 @@ Tensors run_kernel(const Operator& op, std::span<const Tensor* const> inputs) {
   return outputs;
 }
 
+/// As a tile call: inputs are read as they lie, there is one output of their shape.
+Tensors run_elementwise(const Operator& op, const TileCall& call,
+                        std::span<const Tensor* const> inputs) {
+  const TensorImpl& last = *inputs.back()->impl();
+  SmallVector<Input, 4> operands;
+  bool agree = true;
+  for (const Tensor* input : inputs) {
+    const TensorImpl& impl = *input->impl();
+    agree = agree && impl.shape == last.shape &&
+            impl.dtype == (operands.size() < call.conditions ? Dtype::boolean : last.dtype);
+    operands.emplace_back(&impl);
+  }
+  if (!agree) {
+    SmallVector<Type, 4> types;
+    for (const Tensor* input : inputs) {
+      types.push_back({input->dtype(), input->shape()});
+    }
+    static_cast<void>(op.infer(types));  // says what is wrong
+    fail("{}: inputs differ in dtype or shape", op.doc().name);
+  }
+  Tensors outputs;
+  outputs.emplace_back(detail::make_impl(call.result, last.shape));
+  const Output output(outputs[0].impl().get());
+  kernels::run_tiles(call.kernel, call.functor, operands, {&output, 1});
+  return outputs;
+}
+
+Tensors run(const Operator& op, std::span<const Tensor* const> inputs) {
+  if (op.is_view()) {
+    return run_view(op, inputs);
+  }
+  if (!inputs.empty()) {
+    if (const TileCall call = op.tiles(inputs.back()->impl()->dtype); call.kernel != nullptr) {
+      return run_elementwise(op, call, inputs);
+    }
+  }
+  return run_kernel(op, inputs);
+}
+
 bool wants_gradient(std::span<const Tensor* const> inputs) noexcept {
   for (const Tensor* input : inputs) {
     if (input->impl()->node) {
@@ -66,9 +109,11 @@ bool any_floating(const Tensors& outputs) noexcept {
 
 Tensors bind(const OperatorRef& op, std::span<const Tensor* const> inputs) {
   for (const Tensor* input : inputs) {
-    detail::impl_of(*input, op->doc().name);
+    if (!input->defined()) {
+      fail("{}: an input is undefined", op->doc().name);
+    }
   }
-  Tensors outputs = op->is_view() ? run_view(*op, *inputs[0]->impl()) : run_kernel(*op, inputs);
+  Tensors outputs = run(*op, inputs);
   if (modes().grad_enabled && wants_gradient(inputs) && any_floating(outputs)) {
     const Ref<detail::Node> node = detail::Node::make(op, inputs, outputs);
     for (std::uint32_t i = 0; i < outputs.size(); ++i) {

@@ -6,7 +6,6 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include <algorithm>
-#include <utility>
 
 namespace cadena {
 namespace {
@@ -16,18 +15,6 @@ using detail::Node;
 using detail::Ref;
 
 using Function = std::function<Tensor(std::span<const Tensor>)>;
-
-/// While it lives, recorded nodes keep no values: the graph shows what depends on what, no more.
-class KeepNothing {
- public:
-  KeepNothing() noexcept : before_(std::exchange(modes().keep_values, false)) {}
-  ~KeepNothing() { modes().keep_values = before_; }
-  KeepNothing(const KeepNothing&) = delete;
-  KeepNothing& operator=(const KeepNothing&) = delete;
-
- private:
-  bool before_;
-};
 
 /// While it lives, the default generator is in another state.
 class RandomState {
@@ -102,6 +89,7 @@ class Checkpoint final : public Operator {
     fail("checkpoint: made by checkpoint alone");
   }
   void run(Inputs, Outputs) const override { fail("checkpoint: made by checkpoint alone"); }
+  TileCall tiles(Dtype) const override { return {}; }
   bool equals(const Operator& other) const override { return this == &other; }
   std::string attributes() const override { return {}; }
 
@@ -137,9 +125,9 @@ class Checkpoint final : public Operator {
       return gradients;
     }
     const Tensor upstream = b.grad();
-    const std::vector<Tensor> found =
-        grad({&result, 1}, targets, {&upstream, 1},
-             {.create_graph = recording, .retain_graph = false, .allow_unused = true});
+    // Not further than the targets: what lies behind them is for the pass outside.
+    const std::vector<Tensor> found = detail::partial_grad(
+        {&result, 1}, targets, {&upstream, 1}, {.create_graph = recording, .allow_unused = true});
     for (std::size_t i = 0; i < found.size(); ++i) {
       gradients[static_cast<std::size_t>(positions[i])] = found[i];
     }
@@ -172,7 +160,6 @@ Tensor checkpoint(const Function& f, const std::vector<Tensor>& inputs) {
     for (const Tensor& input : inputs) {
       given.push_back(input.requires_grad() ? input.detach().requires_grad_leaf() : input);
     }
-    const KeepNothing light;
     const Tensor result = f(given);
     detail::impl_of(result, "checkpoint");
     if (!result.requires_grad()) {

@@ -55,16 +55,23 @@ class Comparison {
   /// What is known of one comparison.
   struct Finding {
     double gradient = 0, numerical = 0, error = 0, allowed = 0;
+    double length = 1;     ///< Of the direction.
     double magnitude = 0;  ///< The derivative's own size: root of the sum of squares of its terms.
     bool reached = true;
     bool fine = false;
   };
   /// Numerical derivatives of one comparison from all that was tried.
   struct Evidence {
-    std::optional<Derivative> central;  ///< From the smallest steps that gave a clear result.
+    std::optional<Derivative> central;  ///< The clear one with the smallest error.
+    bool firm = false;                  ///< So clear that an infinite derivative is ruled out.
     Derivative vague;                   ///< What there is without a clear result.
     Side left, right;
     bool left_clear = false, right_clear = false;
+    bool contradicted = false;  ///< Smaller steps tell otherwise: nothing is known.
+  };
+  struct ScanRow {
+    double step;
+    std::vector<double> slopes, noise, sizes;  ///< Of each cotangent.
   };
   using Cotangents = std::vector<const Cotangent*>;
 
@@ -81,6 +88,20 @@ class Comparison {
   std::vector<Evidence> gather(const Direction& direction, const Anchor& anchor,
                                const std::vector<std::size_t>& suspects,
                                const std::vector<Derivative>& first);
+  /// Slopes from both sides, for what smaller steps do not contradict.
+  void look_aside(const Direction& direction, const Anchor& anchor, const Cotangents& chosen,
+                  const std::vector<Finding>& findings, std::vector<Evidence>& evidence);
+  /// Plain differences over all sizes of steps: what is a derivative shows at all smaller ones.
+  std::vector<ScanRow> scan(const Direction& direction, const Anchor& anchor,
+                            const Cotangents& chosen);
+  /// Whether rounding errors are as large as what they disturb, so that differences tell nothing.
+  bool drowned(const std::vector<ScanRow>& rows, std::size_t i, double noise, double size) const;
+  /// The largest step of the lowest range in which differences agree; 0 if there is none.
+  static double plateau(const std::vector<ScanRow>& rows, std::size_t i);
+  /// Whether smaller steps than it is made of tell something else, as for a function that repeats
+  /// itself within a step.
+  static bool contradicts(const std::vector<ScanRow>& rows, std::size_t i,
+                          const Derivative& derivative);
   void decide(const Direction& direction, const Anchor& anchor, std::size_t k, Finding finding,
               const Evidence& evidence, bool singular);
   void decide_by_sides(const Direction& direction, const Anchor& anchor, std::size_t k,
@@ -89,7 +110,8 @@ class Comparison {
   Finding probe(const Direction& direction, const Anchor& anchor, const Cotangent& cotangent,
                 const Pulled& gradients);
 
-  Curve curve(const Direction& direction, const Anchor& anchor, Cotangents cotangents, bool moved);
+  Curve curve(const Direction& direction, const Anchor& anchor, Cotangents cotangents, bool moved,
+              Observer* observer = nullptr);
   std::vector<double> middle(const Cotangents& cotangents, const Anchor& anchor) const;
   Finding finding(const Direction& direction, const Pulled& gradients) const;
   /// Whether a derivative is known well enough to say something; `k` counts in sizes_, noises_.

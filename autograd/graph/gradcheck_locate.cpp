@@ -7,6 +7,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -180,6 +181,22 @@ std::optional<GradcheckCulprit> check_alone(const Application& application, std:
   return culprit;
 }
 
+/// The first operator whose result is infinite or NaN: where gradients become NaN.
+std::optional<GradcheckCulprit> find_not_finite(const Recording& recording) {
+  for (const auto& [number, application] : recording.steps) {
+    for (const Tensor& output : application->outputs) {
+      if (is_floating(output.dtype()) &&
+          !std::ranges::all_of(output.to_vector<double>(),
+                               [](double y) { return std::isfinite(y); })) {
+        GradcheckCulprit culprit = culprit_of(*application, number);
+        culprit.problem = "its result is infinite or NaN, so gradients become 0 · infinity = NaN";
+        return culprit;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 /// Where a value that depends on a leaf goes on outside of the graph.
 std::optional<GradcheckCulprit> find_cut(const Recording& recording, const Tensor& leaf) {
   boost::unordered_flat_map<const Storage*, std::string> depends;
@@ -234,6 +251,11 @@ void locate(Problem& problem, int order, const GradcheckOptions& options, Gradch
   }
   const auto search = [&](Problem& of) {
     const Recording recording(of);
+    if (std::ranges::any_of(report.failures, [](const GradcheckPlace& place) {
+          return std::isnan(place.gradient);
+        })) {
+      report.culprit = find_not_finite(recording);
+    }
     for (std::size_t v = 0; v < of.variables().size() && !report.culprit; ++v) {
       const bool concerned = std::ranges::any_of(report.failures, [&](const GradcheckPlace& place) {
         return place.input == of.variables()[v].name;

@@ -182,13 +182,14 @@ Recorded Problem::record(const Place& place, Observer* observer) {
   return result;
 }
 
-void Problem::evaluate(std::size_t v, std::span<const double> values,
-                       std::vector<double>& results) {
+void Problem::evaluate(std::size_t v, std::span<const double> values, std::vector<double>& results,
+                       Observer* observer) {
   try {
     const Tensor own = base_[v];
     base_[v] = leaf(v, values);
     const std::vector<Tensor> leaves = base_;
     base_[v] = own;
+    const Observing observing(observer);
     flatten(call(leaves), results);
   } catch (const Error&) {
     results.clear();

@@ -92,7 +92,8 @@ class Problem {
   Recorded record(const Place& place = {}, Observer* observer = nullptr);
   /// All output elements with variable v at other values; NaN if the function throws an Error
   /// there.
-  void evaluate(std::size_t v, std::span<const double> values, std::vector<double>& results);
+  void evaluate(std::size_t v, std::span<const double> values, std::vector<double>& results,
+                Observer* observer = nullptr);
   /// The same with all variables elsewhere.
   void evaluate(const Place& place, std::vector<double>& results, Observer* observer = nullptr);
 

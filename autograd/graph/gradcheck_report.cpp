@@ -171,7 +171,7 @@ std::string GradcheckReport::text() const {
   } else if (verdict == Verdict::failed) {
     fmt::format_to(out,
                    "no operator is wrong by itself: values that go around the graph (item, data), "
-                   "or kinks whose subgradients do not add up\n");
+                   "kinks whose subgradients do not add up, or numbers out of range\n");
   }
   if (!graph.empty()) {
     fmt::format_to(out, "graph:\n{}\n", graph);

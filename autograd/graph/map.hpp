@@ -25,6 +25,10 @@ enum class Domain : std::uint8_t {
 
 namespace detail {
 
+/// Whether all were made from C++ numbers. What is computed from such alone is a number as well, in
+/// float64, so that a formula's constants lose nothing before they meet a tensor.
+bool all_numbers(std::span<const Tensor* const> inputs) noexcept;
+
 /// The inputs converted to one dtype and broadcast to one shape, by views.
 SmallVector<Tensor, 4> promoted(const char* operation, Domain domain,
                                 std::span<const Tensor* const> inputs, bool condition);
@@ -62,16 +66,14 @@ template <class F> struct MapSecond {
   F f;
   int k, j;
   static constexpr Keep keep = Keep::inputs;
-  static constexpr bool strided = true;
   static constexpr int points = ops::points<F>;
 
   const Doc& description() const { return f.doc; }
   Types infer(std::span<const Type> in) const {
     return {detail::elementwise_type(f.doc.name, in, points + 2)};
   }
-  void run(Inputs in, Outputs out) const {
-    kernels::run_tiles(kernels::kernels_of<F>().second[k][j][kernels::kernel_index(out[0].dtype())],
-                       &f, in, out);
+  TileCall tiles(Dtype dtype) const {
+    return {kernels::kernels_of<F>().second[k][j][kernels::kernel_index(dtype)], &f, dtype};
   }
   std::string attributes() const { return fmt::format("second derivative {} {}", k, j); }
   Gradients vjp(const Backward& b) const;
@@ -83,16 +85,14 @@ template <class F> struct MapGradient {
   F f;
   int k;
   static constexpr Keep keep = Keep::inputs;
-  static constexpr bool strided = true;
   static constexpr int points = ops::points<F>;
 
   const Doc& description() const { return f.doc; }
   Types infer(std::span<const Type> in) const {
     return {detail::elementwise_type(f.doc.name, in, points + 1)};
   }
-  void run(Inputs in, Outputs out) const {
-    kernels::run_tiles(kernels::kernels_of<F>().gradient[k][kernels::kernel_index(out[0].dtype())],
-                       &f, in, out);
+  TileCall tiles(Dtype dtype) const {
+    return {kernels::kernels_of<F>().gradient[k][kernels::kernel_index(dtype)], &f, dtype};
   }
   std::string attributes() const { return fmt::format("derivative {}", k); }
   Gradients vjp(const Backward& b) const {
@@ -122,7 +122,6 @@ template <class F> struct MapGradient {
 /// f of inputs of one dtype and shape.
 template <class F> struct Map {
   F f;
-  static constexpr bool strided = true;
   static constexpr bool stateless = std::is_empty_v<F>;
   static constexpr Keep keep = [] {
     if constexpr (requires { F::keep; }) {
@@ -143,13 +142,13 @@ template <class F> struct Map {
     }
     return {type};
   }
-  void run(Inputs in, Outputs out) const {
-    const Dtype dtype = in.back().dtype();
+  TileCall tiles(Dtype dtype) const {
     const kernels::TileKernel kernel = kernels::kernels_of<F>().value[kernels::kernel_index(dtype)];
     if (kernel == nullptr || dtype < Dtype::int64) {
       fail("{}: not defined for {}", f.doc.name, name(dtype));
     }
-    kernels::run_tiles(kernel, &f, in, out);
+    return {kernel, &f, ops::is_predicate<F> ? Dtype::boolean : dtype,
+            ops::has_condition<F> ? std::size_t{1} : 0};
   }
   std::string attributes() const {
     if constexpr (requires { f.attributes(); }) {
@@ -275,7 +274,7 @@ template <class F, std::same_as<Tensor>... T> Tensor map(const F& f, const T&...
     agree = agree && input->defined() && input->dtype() == given[0]->dtype() &&
             input->shape() == given[0]->shape() && !input->is_number();
   }
-  const OperatorRef op = make_operator(Map<F>{f});
+  const OperatorRef& op = make_operator(Map<F>{f});
   if (agree && (is_floating(given[0]->dtype()) ||
                 (domain != Domain::floating && given[0]->dtype() == Dtype::int64))) {
     return std::move(bind(op, given)[0]);
@@ -285,7 +284,9 @@ template <class F, std::same_as<Tensor>... T> Tensor map(const F& f, const T&...
   for (const Tensor& input : ready) {
     pointers.push_back(&input);
   }
-  return std::move(bind(op, pointers)[0]);
+  Tensor result = std::move(bind(op, pointers)[0]);
+  result.impl()->number = detail::all_numbers(given);
+  return result;
 }
 
 }  // namespace cadena

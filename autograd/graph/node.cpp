@@ -1,4 +1,3 @@
-#include <cadena/autograd/core/modes.hpp>
 #include <cadena/autograd/graph/node.hpp>
 
 #include <atomic>
@@ -67,7 +66,7 @@ std::uint64_t next_node_id() noexcept {
 
 Ref<Node> Node::make(const OperatorRef& op, std::span<const Tensor* const> inputs,
                      std::span<const Tensor> outputs) {
-  const Keep keep = modes().keep_values ? op->keep() : Keep::nothing;
+  const Keep keep = op->keep();
   const Plan layout = plan(inputs.size(), outputs.size(), keep);
   auto* block = static_cast<std::byte*>(allocate(layout.bytes));
   Node* node = new (block) Node;

@@ -3,6 +3,7 @@
 #include <cadena/autograd/core/doc.hpp>
 #include <cadena/autograd/core/operand.hpp>
 #include <cadena/autograd/core/tensor.hpp>
+#include <cadena/autograd/kernels/tiles.hpp>
 
 #include <concepts>
 #include <span>
@@ -51,17 +52,17 @@ using Gradients = Tensors;
 /// What a vjp works with: kept values, upstream gradients, and which results are needed.
 class Backward {
  public:
-  Backward(const detail::Node& node, std::span<const Tensor> gradients,
+  Backward(const detail::Node& node, std::span<Tensor> gradients,
            std::span<const bool> needed) noexcept
       : node_(node), gradients_(gradients), needed_(needed) {}
 
   int inputs() const noexcept;
   /// Input k as it was. Error if the operator does not keep its inputs.
-  Tensor in(int k) const;
+  const Tensor& in(int k) const;
   /// Output k as it was, with its place in the graph. Error if the operator does not keep it.
   Tensor out(int k = 0) const;
   /// Upstream gradient of output k; zeros where nothing flows.
-  Tensor grad(int k = 0) const;
+  const Tensor& grad(int k = 0) const;
   bool has_grad(int k) const noexcept { return gradients_[static_cast<std::size_t>(k)].defined(); }
   /// Whether the gradient of input k is wanted.
   bool needs(int k) const noexcept { return needed_[static_cast<std::size_t>(k)]; }
@@ -72,12 +73,20 @@ class Backward {
 
  private:
   const detail::Node& node_;
-  std::span<const Tensor> gradients_;
+  std::span<Tensor> gradients_;
   std::span<const bool> needed_;
 };
 
+/// The kernel of an elementwise operator for one dtype: what executors run tile by tile.
+struct TileCall {
+  kernels::TileKernel kernel = nullptr;  ///< Null: the operator is not elementwise.
+  const void* functor = nullptr;
+  Dtype result = Dtype::float32;
+  std::size_t conditions = 0;  ///< So many inputs, the first ones, are boolean.
+};
+
 /// An operator as a value: attributes, type rule, kernel and derivative.
-class Operator : public detail::Counted, public detail::Pooled {
+class Operator : public detail::Counted {
  public:
   virtual ~Operator() = default;
   virtual const Doc& doc() const noexcept = 0;
@@ -89,6 +98,8 @@ class Operator : public detail::Counted, public detail::Pooled {
   virtual Layout view(const Layout& input) const = 0;
   virtual Types infer(std::span<const Type> inputs) const = 0;
   virtual void run(Inputs inputs, Outputs outputs) const = 0;
+  /// For an elementwise operator on inputs of this dtype; stands for `run`.
+  virtual TileCall tiles(Dtype dtype) const = 0;
   virtual Gradients vjp(const Backward& backward) const = 0;
   virtual bool equals(const Operator& other) const = 0;
   virtual std::string attributes() const = 0;
@@ -100,7 +111,7 @@ using OperatorRef = detail::Ref<const Operator>;
 /// Wraps a struct with the members below as an Operator; what is optional is marked.
 ///   static constexpr Doc doc;                     name and formula
 ///   static constexpr Keep keep;                   optional, Keep::nothing
-///   static constexpr bool strided;                optional, false
+///   static constexpr bool strided;                optional, false: whether run takes any strides
 ///   Types infer(std::span<const Type>) const;     and
 ///   void run(Inputs, Outputs) const;              or, for an operator that moves no data:
 ///   Layout view(const Layout&) const;
@@ -150,8 +161,15 @@ template <class Op> class OperatorOf final : public Operator {
     }
   }
   void run(Inputs inputs, Outputs outputs) const override {
-    if constexpr (!viewing) {
+    if constexpr (requires { op_.run(inputs, outputs); }) {
       op_.run(inputs, outputs);
+    }
+  }
+  TileCall tiles(Dtype dtype) const override {
+    if constexpr (requires { op_.tiles(dtype); }) {
+      return op_.tiles(dtype);
+    } else {
+      return {};
     }
   }
   Gradients vjp(const Backward& backward) const override {
@@ -178,11 +196,11 @@ template <class Op> class OperatorOf final : public Operator {
   Op op_;
 };
 
-template <class Op> OperatorRef make_operator(const Op& op) {
+template <class Op> decltype(auto) make_operator(const Op& op) {
   if constexpr (std::is_empty_v<Op> || requires { requires Op::stateless; }) {
     // Never destroyed: results of static storage may outlive it.
     static const OperatorRef& instance = *new OperatorRef(new OperatorOf<Op>(op));
-    return instance;
+    return (instance);  // a reference: counting all uses of one object would cost
   } else {
     return OperatorRef(new OperatorOf<Op>(op));
   }

@@ -4,7 +4,14 @@
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 
+#include <algorithm>
+
 namespace cadena::detail {
+
+bool all_numbers(std::span<const Tensor* const> inputs) noexcept {
+  return std::all_of(inputs.begin(), inputs.end(),
+                     [](const Tensor* input) { return input->defined() && input->is_number(); });
+}
 
 SmallVector<Tensor, 4> promoted(const char* operation, Domain domain,
                                 std::span<const Tensor* const> inputs, bool condition) {
@@ -28,6 +35,9 @@ SmallVector<Tensor, 4> promoted(const char* operation, Domain domain,
   }
   if (domain == Domain::floating && !is_floating(dtype)) {
     dtype = Dtype::float32;
+  }
+  if (is_floating(dtype) && all_numbers(inputs)) {
+    dtype = Dtype::float64;
   }
   if (dtype < Dtype::int64) {
     dtype = Dtype::int64;

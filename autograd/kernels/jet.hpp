@@ -178,6 +178,18 @@ template <class V> CADENA_INLINE Jet<V> tanh(const Jet<V>& x) {
 template <class V> CADENA_INLINE Jet<V> erf(const Jet<V>& x) {
   return kernels::jet_of(ops::Erf{}, x);
 }
+template <class V> CADENA_INLINE Jet<V> erfc(const Jet<V>& x) {
+  return kernels::jet_of(ops::Erfc{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> normal_cdf(const Jet<V>& x) {
+  return kernels::jet_of(ops::NormalCdf{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> gelu(const Jet<V>& x) {
+  return kernels::jet_of(ops::Gelu{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> silu(const Jet<V>& x) {
+  return kernels::jet_of(ops::Silu{}, x);
+}
 template <class V> CADENA_INLINE Jet<V> sqrt(const Jet<V>& x) {
   return kernels::jet_of(ops::Sqrt{}, x);
 }

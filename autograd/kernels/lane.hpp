@@ -3,6 +3,7 @@
 // Lane<T, Arch>: a few numbers worked on at once. It is what an elementwise functor is called with.
 // Arithmetic mixes with plain numbers, comparisons give a Mask, and `where(mask, a, b)` chooses.
 
+#include <cadena/autograd/kernels/lane_activation.hpp>
 #include <cadena/autograd/kernels/lane_core.hpp>
 #include <cadena/autograd/kernels/lane_erf.hpp>
 #include <cadena/autograd/kernels/lane_exp.hpp>

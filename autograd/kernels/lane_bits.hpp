@@ -65,8 +65,8 @@ template <class T, class Arch> CADENA_INLINE Lane<T, Arch> power_of_two(Lane<T, 
   return from_bits<Lane<T, Arch>>(shifted << Format<T>::digits);
 }
 
-/// x 2^n for 0.5 < x < 2 and any integer n within 1.2 of the range of exponents; the result may be
-/// subnormal or infinite and is rounded once.
+/// x 2^n for 0.5 < x < 2 (or any x neither large nor small if n < 0) and any integer n within 1.2
+/// of the range of exponents; the result may be subnormal or infinite and is rounded once.
 template <class T, class Arch> CADENA_INLINE Lane<T, Arch> scale(Lane<T, Arch> x, Lane<T, Arch> n) {
 #ifdef __AVX512F__
   if constexpr (std::is_same_v<T, float>) {

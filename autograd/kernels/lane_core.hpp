@@ -15,6 +15,9 @@ template <class T, class Arch> class Mask;
 
 namespace kernels {
 
+template <class Number>
+concept Arithmetic = std::is_arithmetic_v<Number>;
+
 template <class Tag> struct SimdOf;
 /// The registers of this translation unit; a tag of another one has none here.
 template <> struct SimdOf<Arch> { using type = xsimd::default_arch; };
@@ -81,96 +84,115 @@ template <class T, class Arch> class Lane {
   Lane() = default;
   CADENA_INLINE explicit Lane(Batch batch) : batch_(batch) {}
   /// Every number is n.
-  template <class Number>
-    requires std::is_arithmetic_v<Number> CADENA_INLINE Lane(Number n)
-        : batch_(static_cast<T>(n)) {}
+  template <kernels::Arithmetic Number> CADENA_INLINE Lane(Number n) : batch_(static_cast<T>(n)) {}
 
-    static CADENA_INLINE Lane load(const T* from) { return Lane(Batch::load_unaligned(from)); }
-    /// The first n numbers from memory; the others are 1, which harms no function.
-    static CADENA_INLINE Lane load_partial(const T* from, int n) {
-      T all[width];
-      for (int i = 0; i < width; ++i) all[i] = i < n ? from[i] : T(1);
-      return load(all);
+  static CADENA_INLINE Lane load(const T* from) { return Lane(Batch::load_unaligned(from)); }
+  /// The first n numbers from memory; the others are 1, which harms no function.
+  static CADENA_INLINE Lane load_partial(const T* from, int n) {
+#ifdef __AVX512F__  // the way through memory costs more than the rest of a short loop
+    if constexpr (std::is_same_v<T, float> && width == 16) {
+      return Lane(Batch(_mm512_mask_loadu_ps(_mm512_set1_ps(1), mask_of(n), from)));
+    } else if constexpr (std::is_same_v<T, double> && width == 8) {
+      return Lane(
+          Batch(_mm512_mask_loadu_pd(_mm512_set1_pd(1), static_cast<__mmask8>(mask_of(n)), from)));
     }
-    CADENA_INLINE void store(T* to) const { batch_.store_unaligned(to); }
-    CADENA_INLINE void store_partial(T* to, int n) const {
-      T all[width];
-      store(all);
-      for (int i = 0; i < n; ++i) to[i] = all[i];
+#endif
+    T all[width];
+    for (int i = 0; i < width; ++i) all[i] = i < n ? from[i] : T(1);
+    return load(all);
+  }
+  CADENA_INLINE void store(T* to) const { batch_.store_unaligned(to); }
+  CADENA_INLINE void store_partial(T* to, int n) const {
+#ifdef __AVX512F__
+    if constexpr (std::is_same_v<T, float> && width == 16) {
+      return _mm512_mask_storeu_ps(to, mask_of(n), batch_);
+    } else if constexpr (std::is_same_v<T, double> && width == 8) {
+      return _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask_of(n)), batch_);
     }
-    CADENA_INLINE Batch batch() const { return batch_; }
+#endif
+    T all[width];
+    store(all);
+    for (int i = 0; i < n; ++i) to[i] = all[i];
+  }
+  CADENA_INLINE Batch batch() const { return batch_; }
 
-    friend CADENA_INLINE Lane operator+(Lane a, Lane b) { return Lane(a.batch_ + b.batch_); }
-    friend CADENA_INLINE Lane operator-(Lane a, Lane b) { return Lane(a.batch_ - b.batch_); }
-    friend CADENA_INLINE Lane operator*(Lane a, Lane b) { return Lane(a.batch_ * b.batch_); }
-    friend CADENA_INLINE Lane operator/(Lane a, Lane b) { return Lane(a.batch_ / b.batch_); }
-    // The sign bit is turned: 0 - x would lose the sign of zero.
-    CADENA_INLINE Lane operator-() const { return Lane(batch_ ^ Batch(T(-0.0))); }
-    CADENA_INLINE Lane operator+() const { return *this; }
-    CADENA_INLINE Lane& operator+=(Lane b) { return *this = *this + b; }
-    CADENA_INLINE Lane& operator-=(Lane b) { return *this = *this - b; }
-    CADENA_INLINE Lane& operator*=(Lane b) { return *this = *this * b; }
-    CADENA_INLINE Lane& operator/=(Lane b) { return *this = *this / b; }
+  friend CADENA_INLINE Lane operator+(Lane a, Lane b) { return Lane(a.batch_ + b.batch_); }
+  friend CADENA_INLINE Lane operator-(Lane a, Lane b) { return Lane(a.batch_ - b.batch_); }
+  friend CADENA_INLINE Lane operator*(Lane a, Lane b) { return Lane(a.batch_ * b.batch_); }
+  friend CADENA_INLINE Lane operator/(Lane a, Lane b) { return Lane(a.batch_ / b.batch_); }
+  // The sign bit is turned: 0 - x would lose the sign of zero.
+  CADENA_INLINE Lane operator-() const { return Lane(batch_ ^ Batch(T(-0.0))); }
+  CADENA_INLINE Lane operator+() const { return *this; }
+  CADENA_INLINE Lane& operator+=(Lane b) { return *this = *this + b; }
+  CADENA_INLINE Lane& operator-=(Lane b) { return *this = *this - b; }
+  CADENA_INLINE Lane& operator*=(Lane b) { return *this = *this * b; }
+  CADENA_INLINE Lane& operator/=(Lane b) { return *this = *this / b; }
 
-    friend CADENA_INLINE mask_type operator<(Lane a, Lane b) {
-      return mask_type(a.batch_ < b.batch_);
-    }
-    friend CADENA_INLINE mask_type operator<=(Lane a, Lane b) {
-      return mask_type(a.batch_ <= b.batch_);
-    }
-    friend CADENA_INLINE mask_type operator>(Lane a, Lane b) {
-      return mask_type(a.batch_ > b.batch_);
-    }
-    friend CADENA_INLINE mask_type operator>=(Lane a, Lane b) {
-      return mask_type(a.batch_ >= b.batch_);
-    }
-    friend CADENA_INLINE mask_type operator==(Lane a, Lane b) {
-      return mask_type(a.batch_ == b.batch_);
-    }
-    /// True for NaN; xsimd's own comparison is not, with AVX.
-    friend CADENA_INLINE mask_type operator!=(Lane a, Lane b) { return !(a == b); }
+  friend CADENA_INLINE mask_type operator<(Lane a, Lane b) {
+    return mask_type(a.batch_ < b.batch_);
+  }
+  friend CADENA_INLINE mask_type operator<=(Lane a, Lane b) {
+    return mask_type(a.batch_ <= b.batch_);
+  }
+  friend CADENA_INLINE mask_type operator>(Lane a, Lane b) {
+    return mask_type(a.batch_ > b.batch_);
+  }
+  friend CADENA_INLINE mask_type operator>=(Lane a, Lane b) {
+    return mask_type(a.batch_ >= b.batch_);
+  }
+  friend CADENA_INLINE mask_type operator==(Lane a, Lane b) {
+    return mask_type(a.batch_ == b.batch_);
+  }
+  /// True for NaN; xsimd's own comparison is not, with AVX.
+  friend CADENA_INLINE mask_type operator!=(Lane a, Lane b) { return !(a == b); }
 
-    friend CADENA_INLINE mask_type isnan(Lane x) { return mask_type(xsimd::isnan(x.batch_)); }
-    friend CADENA_INLINE Lane abs(Lane x) { return Lane(xsimd::abs(x.batch_)); }
-    friend CADENA_INLINE Lane sqrt(Lane x) { return Lane(xsimd::sqrt(x.batch_)); }
-    /// Of -0 it is -0, also where xsimd takes the way over integers.
-    friend CADENA_INLINE Lane floor(Lane x) { return copysign(Lane(xsimd::floor(x.batch_)), x); }
-    friend CADENA_INLINE Lane square(Lane x) { return x * x; }
-    friend CADENA_INLINE Lane reciprocal(Lane x) { return 1.0 / x; }
-    friend CADENA_INLINE Lane rsqrt(Lane x) { return 1.0 / sqrt(x); }
-    /// -1, 1, or x itself where it is zero or NaN.
-    friend CADENA_INLINE Lane sign(Lane x) { return where(x > 0, 1, where(x < 0, -1, x)); }
-    /// The size of x with the sign of y.
-    friend CADENA_INLINE Lane copysign(Lane x, Lane y) {
-      const Batch sign(T(-0.0));
-      return Lane(xsimd::abs(x.batch_) | (y.batch_ & sign));
+  friend CADENA_INLINE mask_type isnan(Lane x) { return mask_type(xsimd::isnan(x.batch_)); }
+  friend CADENA_INLINE Lane abs(Lane x) { return Lane(xsimd::abs(x.batch_)); }
+  friend CADENA_INLINE Lane sqrt(Lane x) { return Lane(xsimd::sqrt(x.batch_)); }
+  /// Of -0 it is -0, also where xsimd takes the way over integers.
+  friend CADENA_INLINE Lane floor(Lane x) { return copysign(Lane(xsimd::floor(x.batch_)), x); }
+  friend CADENA_INLINE Lane square(Lane x) { return x * x; }
+  friend CADENA_INLINE Lane reciprocal(Lane x) { return 1.0 / x; }
+  friend CADENA_INLINE Lane rsqrt(Lane x) { return 1.0 / sqrt(x); }
+  /// -1, 1, or x itself where it is zero or NaN.
+  friend CADENA_INLINE Lane sign(Lane x) { return where(x > 0, 1, where(x < 0, -1, x)); }
+  /// The size of x with the sign of y.
+  friend CADENA_INLINE Lane copysign(Lane x, Lane y) {
+    const Batch sign(T(-0.0));
+    return Lane(xsimd::abs(x.batch_) | (y.batch_ & sign));
+  }
+  // The machine's max and min give the second operand, or NaN, when either is NaN: the first one
+  // remains to be looked at.
+  friend CADENA_INLINE Lane maximum(Lane x, Lane y) {
+    return where(isnan(x), x, Lane(xsimd::max(x.batch_, y.batch_)));
+  }
+  friend CADENA_INLINE Lane minimum(Lane x, Lane y) {
+    return where(isnan(x), x, Lane(xsimd::min(x.batch_, y.batch_)));
+  }
+  /// minimum(maximum(x, low), high); a NaN anywhere stays.
+  friend CADENA_INLINE Lane clamp(Lane x, Lane low, Lane high) {
+    return minimum(maximum(x, low), high);
+  }
+  /// x y + z, rounded once.
+  friend CADENA_INLINE Lane fma(Lane x, Lane y, Lane z) {
+    if constexpr (kernels::has_fma<Arch>) {
+      return kernels::mul_add(x, y, z);
+    } else {
+      return kernels::each([](T a, T b, T c) { return std::fma(a, b, c); }, x, y, z);
     }
-    // The machine's max and min give the second operand, or NaN, when either is NaN: the first one
-    // remains to be looked at.
-    friend CADENA_INLINE Lane maximum(Lane x, Lane y) {
-      return where(isnan(x), x, Lane(xsimd::max(x.batch_, y.batch_)));
-    }
-    friend CADENA_INLINE Lane minimum(Lane x, Lane y) {
-      return where(isnan(x), x, Lane(xsimd::min(x.batch_, y.batch_)));
-    }
-    /// minimum(maximum(x, low), high); a NaN anywhere stays.
-    friend CADENA_INLINE Lane clamp(Lane x, Lane low, Lane high) {
-      return minimum(maximum(x, low), high);
-    }
-    /// x y + z, rounded once.
-    friend CADENA_INLINE Lane fma(Lane x, Lane y, Lane z) {
-      if constexpr (kernels::has_fma<Arch>) {
-        return kernels::mul_add(x, y, z);
-      } else {
-        return kernels::each([](T a, T b, T c) { return std::fma(a, b, c); }, x, y, z);
-      }
-    }
-    friend CADENA_INLINE Lane pow(Lane x, Lane y) { return kernels::power(x, y); }
-    /// Every number is n; the same word makes a tensor of the shape of x.
-    friend CADENA_INLINE Lane full_like(Lane, T n) { return Lane(n); }
+  }
+  friend CADENA_INLINE Lane pow(Lane x, Lane y) { return kernels::power(x, y); }
+  /// Every number is n; the same word makes a tensor of the shape of x.
+  friend CADENA_INLINE Lane full_like(Lane, T n) { return Lane(n); }
 
-   private:
-    Batch batch_;
+ private:
+#ifdef __AVX512F__
+  /// The first n bits.
+  static CADENA_INLINE __mmask16 mask_of(int n) {
+    return static_cast<__mmask16>((1u << static_cast<unsigned>(n)) - 1);
+  }
+#endif
+  Batch batch_;
 };
 
 namespace kernels {

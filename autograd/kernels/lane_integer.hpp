@@ -76,10 +76,9 @@ template <class Arch> class Lane<std::int64_t, Arch> {
 
   Lane() = default;
   /// Every number is n, cut towards zero.
-  template <class Number>
-    requires std::is_arithmetic_v<Number> CADENA_INLINE Lane(Number n) {
-      for (Int& number : numbers_) number = static_cast<Int>(n);
-    }
+  template <kernels::Arithmetic Number> CADENA_INLINE Lane(Number n) {
+    for (Int& number : numbers_) number = static_cast<Int>(n);
+  }
   template <class F> static CADENA_INLINE Lane map(F f) {
     Lane r;
     for (int i = 0; i < width; ++i) r.numbers_[i] = f(i);

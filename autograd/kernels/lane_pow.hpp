@@ -55,15 +55,18 @@ template <class Arch> CADENA_INLINE Pair<Lane<double, Arch>> log_pair(Lane<doubl
   return sum_of(sum.high, sum.low + (log_m_low + k * F::ln2_low));
 }
 
-/// e^(high + low) for |low| far below |high|.
-template <class Arch> CADENA_INLINE Lane<double, Arch> exp_of_pair(Pair<Lane<double, Arch>> x) {
-  using L = Lane<double, Arch>;
-  using F = Format<double>;
+/// factor e^(high + low) for |low| far below |high|, rounded to subnormal or 0 once, at the end;
+/// the factor alone is to be neither large nor small.
+template <class T, class Arch>
+CADENA_INLINE Lane<T, Arch> exp_of_pair(Pair<Lane<T, Arch>> x, Lane<T, Arch> factor) {
+  using L = Lane<T, Arch>;
+  using F = Format<T>;
   constexpr double log2_e = 1.44269504088896340736;
   const L n = nearest_integer(x.high * log2_e);
   const L r = mul_add(n, L(-F::ln2_high), x.high), r_low = mul_add(n, L(-F::ln2_low), x.low);
   const L both = r + r_low;
-  return scale(1 + (r + mul_add(both * both, exp_tail(both), r_low)), n);
+  const L p = r + mul_add(both * both, exp_tail(both), r_low);
+  return scale(mul_add(factor, p, factor), n);
 }
 
 /// x^y for x >= 0 but for x = 1 with infinite y, and for y = 0.
@@ -76,7 +79,8 @@ CADENA_INLINE Lane<double, Arch> power_of_size(Lane<double, Arch> x, Lane<double
   const auto product = product_of(y, log_x.high);
   const auto within = usual & (abs(product.high) < 800);
   return exp_of_pair(
-      Pair<L>{bounded(product.high, -800, 800), where(within, product.low + y * log_x.low, 0)});
+      Pair<L>{bounded(product.high, -800, 800), where(within, product.low + y * log_x.low, 0)},
+      L(1));
 }
 
 /// The same for what was float: float's digits with some to spare suffice.

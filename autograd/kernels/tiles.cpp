@@ -162,24 +162,23 @@ void run_tiles(TileKernel kernel, const void* functor, Inputs inputs, Outputs ou
   const Denormals denormals =
       outputs[0].dtype() == Dtype::float64 ? Denormals::keep : Denormals::flush;
   const std::int64_t grain = count <= serial ? count : piece;
-  SmallVector<Strided, 4> laid_out;
   std::size_t bytes = 0;
   for (const Input& input : inputs) {
-    if (!input.is_contiguous()) {
-      laid_out.emplace_back(input);
-      bytes += size_of(input.dtype());
-    }
+    bytes += input.is_contiguous() ? 0 : size_of(input.dtype());
   }
-  if (laid_out.empty()) {
+  if (bytes == 0) {
     parallel_for(
         count, grain, [&](std::int64_t begin, std::int64_t end) { work.run(begin, end); },
         denormals);
     return;
   }
+  SmallVector<Strided, 4> laid_out;
   const Strided* strided[max_inputs] = {};
-  std::size_t next = 0;
+  laid_out.reserve(inputs.size());
   for (std::size_t k = 0; k < inputs.size(); ++k) {
-    strided[k] = inputs[k].is_contiguous() ? nullptr : &laid_out[next++];
+    if (!inputs[k].is_contiguous()) {
+      strided[k] = &laid_out.emplace_back(inputs[k]);
+    }
   }
   const auto fitting = static_cast<std::int64_t>(cache / bytes / 64 * 64);
   const std::int64_t tile = std::clamp<std::int64_t>(fitting, 64, 1024);

@@ -32,29 +32,6 @@ struct Elu {
   bool operator==(const Elu&) const = default;
 };
 
-struct Gelu {
-  static constexpr Doc doc{"gelu", "x (1 + erf(x / sqrt 2)) / 2"};
-  template <class T> T operator()(T x) const {
-    return 0.5 * x * (1.0 + erf(0.70710678118654752440 * x));
-  }
-  template <class T> T derivative(T x) const {
-    constexpr double one_over_root_two_pi = 0.39894228040143267794;
-    const T density = one_over_root_two_pi * exp(-0.5 * (x * x));
-    return 0.5 * (1.0 + erf(0.70710678118654752440 * x)) + x * density;
-  }
-  bool operator==(const Gelu&) const = default;
-};
-
-struct Silu {
-  static constexpr Doc doc{"silu", "x / (1 + e^(-x))"};
-  template <class T> T operator()(T x) const { return x * sigmoid(x); }
-  template <class T> T derivative(T x) const {
-    const T s = sigmoid(x);
-    return s + x * (s * (1.0 - s));
-  }
-  bool operator==(const Silu&) const = default;
-};
-
 using Activations = Family<Tanh, Sigmoid, Softplus, Relu, LeakyRelu, Elu, Gelu, Silu>;
 
 }  // namespace cadena::ops
@@ -97,8 +74,8 @@ void ops::list_activations(OpList& list) {
   list.add_unary(
       Elu::doc, [](const Tensor& x) { return elu(x, 0.7); },
       [](Real x) { return x > 0 ? x : Real(0.7) * std::expm1(x); }, -3, 3, {0, -50});
-  list.add_unary(
-      Gelu::doc, gelu, [](Real x) { return x * std::erfc(-x / std::sqrt(Real(2))) / 2; }, -3, 3);
+  list.add_unary(Gelu::doc, gelu, [](Real x) { return x * reference_normal_cdf(x); }, -8, 4,
+                 {0, -30});
   list.add_unary(
       Silu::doc, silu, [logistic](Real x) { return x * logistic(x); }, -6, 6);
 }

@@ -76,14 +76,20 @@ template struct cadena::kernels::Loops<cadena::ops::Arithmetic, cadena::kernels:
 namespace cadena {
 namespace ops {
 
-Gradients Add::vjp(const Backward& b) const { return {b.grad(), b.grad()}; }
+Gradients Add::vjp(const Backward& b) const { return Gradients(2, b.grad()); }
 
 Gradients Subtract::vjp(const Backward& b) const {
   return {b.grad(), b.needs(1) ? -b.grad() : Tensor()};
 }
 
 Gradients Multiply::vjp(const Backward& b) const {
-  return {b.needs(0) ? b.grad() * b.in(1) : Tensor(), b.needs(1) ? b.grad() * b.in(0) : Tensor()};
+  Gradients result(2);
+  for (int k = 0; k < 2; ++k) {
+    if (b.needs(k)) {
+      result[static_cast<std::size_t>(k)] = b.grad() * b.in(1 - k);
+    }
+  }
+  return result;
 }
 
 Gradients Negative::vjp(const Backward& b) const { return {-b.grad()}; }

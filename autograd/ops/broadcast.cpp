@@ -162,10 +162,27 @@ void ops::list_broadcast(OpList& list) {
            return sum(transpose(x), {1});
          })},
         {"0-d", {values({})}, one([](auto& x) { return sum(x); })},
-        {"over nothing", {values({0, 3})}, one([](auto& x) { return sum(x, {0}); })},
-        {"mean", {values({3, 4})}, one([](auto& x) { return mean(x, {1}); })}},
+        {"over nothing", {values({0, 3})}, one([](auto& x) { return sum(x, {0}); })}},
        true,
        {}});
+  list.add({{"mean", "sum of x over axes / n"},
+            {{"all", {values({3, 4})}, one([](auto& x) { return mean(x); })},
+             {"last axis", {values({3, 4})}, one([](auto& x) { return mean(x, {-1}); })},
+             {"axes apart, keepdim", {values({2, 3, 4})}, one([](auto& x) {
+                return mean(x, {0, 2}, true);
+              })},
+             {"0-d", {values({})}, one([](auto& x) { return mean(x); })},
+             {"no results", {values({0, 3})}, one([](auto& x) { return mean(x, {1}); })}}});
+  list.add({{"sum_to", "sum of x over what broadcasting repeats"},
+            {{"rows", {values({3, 4})}, one([](auto& x) { return sum_to(x, {4}); })},
+             {"a dimension of 1", {values({2, 3, 4})}, one([](auto& x) {
+                return sum_to(x, {3, 1});
+              })},
+             {"to 0-d", {values({3, 4})}, one([](auto& x) { return sum_to(x, {}); })},
+             {"its own shape", {values({3, 4})}, one([](auto& x) {
+                return sum_to(x, {3, 4});
+              })},
+             {"empty", {values({0, 3})}, one([](auto& x) { return sum_to(x, {3}); })}}});
 }
 
 }  // namespace cadena

@@ -70,6 +70,23 @@ struct Erf {
   bool operator==(const Erf&) const = default;
 };
 
+struct Erfc {
+  static constexpr Doc doc{"erfc", "1 - erf x"};
+  template <class T> T operator()(T x) const { return erfc(x); }
+  template <class T> T derivative(T x) const { return -Erf{}.derivative(x); }
+  bool operator==(const Erfc&) const = default;
+};
+
+struct NormalCdf {
+  static constexpr Doc doc{"normal_cdf", "erfc(-x / sqrt 2) / 2"};
+  template <class T> T operator()(T x) const { return normal_cdf(x); }
+  template <class T> T derivative(T x) const {
+    constexpr double one_over_root_two_pi = 0.39894228040143267794;
+    return one_over_root_two_pi * exp(-0.5 * (x * x));
+  }
+  bool operator==(const NormalCdf&) const = default;
+};
+
 struct Sqrt {
   static constexpr Doc doc{"sqrt", "x^(1/2)"};
   template <class T> T operator()(T x) const { return sqrt(x); }
@@ -139,6 +156,25 @@ struct Softplus {
   bool operator==(const Softplus&) const = default;
 };
 
+struct Gelu {
+  static constexpr Doc doc{"gelu", "x erfc(-x / sqrt 2) / 2"};
+  template <class T> T operator()(T x) const { return gelu(x); }
+  template <class T> T derivative(T x) const {
+    return normal_cdf(x) + x * NormalCdf{}.derivative(x);
+  }
+  bool operator==(const Gelu&) const = default;
+};
+
+struct Silu {
+  static constexpr Doc doc{"silu", "x / (1 + e^(-x))"};
+  template <class T> T operator()(T x) const { return silu(x); }
+  template <class T> T derivative(T x) const {
+    const T s = sigmoid(x);
+    return s + x * (s * (1.0 - s));
+  }
+  bool operator==(const Silu&) const = default;
+};
+
 /// Where x = y each side has half of the gradient.
 struct Maximum {
   static constexpr Doc doc{"maximum", "x where x > y, else y; NaN where either is"};
@@ -161,7 +197,7 @@ struct Minimum {
   bool operator==(const Minimum&) const = default;
 };
 
-/// d/dx is y x^(y-1), and 0 where y = 0, also at x = 0. d/dy is x^y ln x, and 0 at x = 0 for y > 0;
+/// d/dx is y x^(y-1), and 0 for x = y = 0. d/dy is x^y ln x, and 0 at x = 0 for y > 0;
 /// it is NaN for x < 0, where x^y exists for integers y alone.
 struct Pow {
   static constexpr Doc doc{"pow", "x^y"};
@@ -171,7 +207,8 @@ struct Pow {
     if constexpr (std::is_arithmetic_v<Y>) {
       return y == 0 ? full_like(x, 0.0) : y * pow(x, y - 1.0);
     } else {
-      return where(y == 0.0, 0.0, y * pow(x, y - 1.0));
+      // 0 · ∞ only where both are 0; elsewhere the formula has the right slope in y too.
+      return where((x == 0.0) & (y == 0.0), 0.0, y * pow(x, y - 1.0));
     }
   }
   template <class T> std::array<T, 2> derivative(T x, T y) const {

@@ -2,7 +2,7 @@
 #include <cadena/autograd/ops/functor.hpp>
 
 namespace cadena::ops {
-using Functions = Family<Exp, Expm1, Log, Log1p, Sin, Cos, Erf, Rsqrt, Floor>;
+using Functions = Family<Exp, Expm1, Log, Log1p, Sin, Cos, Erf, Erfc, NormalCdf, Rsqrt, Floor>;
 }
 
 #ifdef CADENA_KERNEL_PASS
@@ -25,6 +25,8 @@ Tensor log1p(const Tensor& x) { return map(ops::Log1p{}, x); }
 Tensor sin(const Tensor& x) { return map(ops::Sin{}, x); }
 Tensor cos(const Tensor& x) { return map(ops::Cos{}, x); }
 Tensor erf(const Tensor& x) { return map(ops::Erf{}, x); }
+Tensor erfc(const Tensor& x) { return map(ops::Erfc{}, x); }
+Tensor normal_cdf(const Tensor& x) { return map(ops::NormalCdf{}, x); }
 Tensor rsqrt(const Tensor& x) { return map(ops::Rsqrt{}, x); }
 Tensor floor(const Tensor& x) { return map(ops::Floor{}, x); }
 
@@ -37,6 +39,8 @@ void ops::list_functions(OpList& list) {
   list.add_unary(Sin::doc, sin, [](Real x) { return std::sin(x); }, -10, 10, {0, 1000});
   list.add_unary(Cos::doc, cos, [](Real x) { return std::cos(x); }, -10, 10, {0, 1000});
   list.add_unary(Erf::doc, erf, [](Real x) { return std::erf(x); }, -3, 3, {0, 1, -1});
+  list.add_unary(Erfc::doc, erfc, [](Real x) { return std::erfc(x); }, -3, 8, {0, 1, -1, 20});
+  list.add_unary(NormalCdf::doc, normal_cdf, reference_normal_cdf, -8, 4, {0, 1, -1, -30});
   list.add_unary(Rsqrt::doc, rsqrt, [](Real x) { return 1 / std::sqrt(x); }, 0.1, 9, {1e-3, 1});
   list.add_unary(Floor::doc, floor, [](Real x) { return std::floor(x); }, 0.1, 0.9, {});
 }

@@ -13,6 +13,9 @@ Tensor log1p(const Tensor& x);  ///< ln(1 + x), exact for small x
 Tensor sin(const Tensor& x);    ///< sin x, x in radians
 Tensor cos(const Tensor& x);    ///< cos x, x in radians
 Tensor erf(const Tensor& x);    ///< 2/√π · ∫₀ˣ e^(-t²) dt
+Tensor erfc(const Tensor& x);   ///< 1 - erf x, accurate where that is small too
+/// The distribution function Φ of the standard normal, accurate where it is small too.
+Tensor normal_cdf(const Tensor& x);
 Tensor rsqrt(const Tensor& x);  ///< x^(-1/2)
 Tensor floor(const Tensor& x);  ///< the largest integer <= x; derivative 0
 

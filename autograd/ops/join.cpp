@@ -341,6 +341,14 @@ void ops::list_joins(OpList& list) {
              {"columns, strided", {transpose(values({5, 2}, 21))}, splitting({1, 0, 4}, -1, 2)},
              {"nothing", {values({5, 2}, 22)}, splitting({5, 0}, 0, 1)},
              {"empty", {values({0, 2}, 23)}, splitting({0, 0}, 0, 0)}}});
+  const auto chunking = [](std::int64_t count, std::int64_t axis, std::size_t k) -> OperatorCall {
+    return [=](std::span<const Tensor> in) { return chunk(in[0], count, axis)[k]; };
+  };
+  list.add({{"chunk", "split into pieces of one size"},
+            {{"rows, the last one smaller", {values({5, 2}, 28)}, chunking(2, 0, 1)},
+             {"columns", {values({2, 6}, 29)}, chunking(3, -1, 0)},
+             {"one piece", {values({5, 2}, 30)}, chunking(1, 0, 0)},
+             {"empty", {values({0, 2}, 31)}, chunking(2, 0, 0)}}});
   const auto unbinding = [](std::int64_t axis, std::size_t k) -> OperatorCall {
     return [=](std::span<const Tensor> in) { return unbind(in[0], axis)[k]; };
   };

@@ -6,7 +6,6 @@
 #include <cadena/autograd/ops/list.hpp>
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 
 namespace cadena {
@@ -106,19 +105,7 @@ void convert_tile(const void*, const std::byte* const* in, std::byte* const* out
   const From* from = reinterpret_cast<const From*>(in[0]);
   To* to = reinterpret_cast<To*>(out[0]);
   for (std::int64_t i = 0; i < n; ++i) {
-    if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> &&
-                  !std::is_same_v<To, bool>) {
-      // Out of range would be undefined: NaN becomes 0, the rest the nearest bound.
-      constexpr From low = static_cast<From>(std::numeric_limits<To>::min());
-      constexpr From high = static_cast<From>(std::numeric_limits<To>::max());
-      const From x = from[i];
-      to[i] = x != x      ? To{0}
-              : x <= low  ? std::numeric_limits<To>::min()
-              : x >= high ? std::numeric_limits<To>::max()
-                          : static_cast<To>(x);
-    } else {
-      to[i] = static_cast<To>(from[i]);
-    }
+    to[i] = convert_number<To>(from[i]);
   }
 }
 
@@ -146,16 +133,18 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   Shape wanted = shape;
   const std::int64_t count = numel(impl.shape);
   int unknown = -1;
-  std::int64_t known = 1;
+  Shape stated;
   for (int i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1 && unknown < 0) {
       unknown = i;
     } else if (shape[i] < 0) {
       fail("reshape: expected dimensions of at least 0 and at most one -1, got {}", shape);
     } else {
-      known *= shape[i];
+      stated.push_back(shape[i]);
     }
   }
+  check_shape(stated, "reshape");
+  const std::int64_t known = numel(stated);
   if (unknown >= 0) {
     if (known == 0 || count % known != 0) {
       fail("reshape: {} elements of shape {} do not fit {}", count, impl.shape, shape);
@@ -269,10 +258,6 @@ void ops::list_layout(OpList& list) {
                 return reshape(transpose(x), {3, 4});
               })},
              {"to 0-d", {values({1, 1})}, one([](auto& x) { return reshape(x, {}); })},
-             {"flatten", {values({2, 3, 2})}, one([](auto& x) { return flatten(x, 1); })},
-             {"squeeze", {values({1, 3, 1, 2})}, one([](auto& x) { return squeeze(x, {0}); })},
-             {"squeeze all", {values({1, 3, 1, 2})}, one([](auto& x) { return squeeze(x); })},
-             {"unsqueeze", {values({3, 2})}, one([](auto& x) { return unsqueeze(x, -1); })},
              {"empty", {values({0, 3})}, one([](auto& x) {
                 return reshape(x, {3, 0, 2});
               })}},
@@ -285,21 +270,53 @@ void ops::list_layout(OpList& list) {
              {"negative axes", {values({2, 3, 4})}, one([](auto& x) {
                 return permute(x, {-1, -3, -2});
               })},
-             {"transpose", {values({2, 3, 4})}, one([](auto& x) { return transpose(x, 0, -1); })},
              {"0-d", {values({})}, one([](auto& x) { return permute(x, {}); })},
-             {"empty", {values({0, 3})}, one([](auto& x) { return transpose(x); })}},
+             {"empty", {values({0, 3})}, one([](auto& x) {
+                return permute(x, {1, 0});
+              })}},
             true,
             {}});
+  list.add(
+      {{"transpose", "permute with two axes swapped"},
+       {{"last axes", {values({2, 3, 4})}, one([](auto& x) { return transpose(x); })},
+        {"first and last", {values({2, 3, 4})}, one([](auto& x) { return transpose(x, 0, -1); })},
+        {"empty", {values({0, 3})}, one([](auto& x) { return transpose(x); })}}});
+  list.add({{"flatten", "reshape with neighbouring dimensions merged"},
+            {{"last dimensions", {values({2, 3, 2})}, one([](auto& x) { return flatten(x, 1); })},
+             {"all, of a transposed view", {values({2, 3})}, one([](auto& x) {
+                return flatten(transpose(x));
+              })},
+             {"0-d", {values({})}, one([](auto& x) { return flatten(x); })},
+             {"empty", {values({0, 3})}, one([](auto& x) { return flatten(x); })}}});
+  list.add(
+      {{"squeeze", "reshape without dimensions of 1"},
+       {{"one", {values({1, 3, 1, 2})}, one([](auto& x) { return squeeze(x, {0}); })},
+        {"negative axis", {values({1, 3, 1, 2})}, one([](auto& x) { return squeeze(x, {-2}); })},
+        {"all", {values({1, 3, 1, 2})}, one([](auto& x) { return squeeze(x); })},
+        {"to 0-d", {values({1, 1})}, one([](auto& x) { return squeeze(x); })},
+        {"empty", {values({0, 1})}, one([](auto& x) { return squeeze(x); })}}});
+  list.add({{"unsqueeze", "reshape with another dimension of 1"},
+            {{"last", {values({3, 2})}, one([](auto& x) { return unsqueeze(x, -1); })},
+             {"first", {values({3, 2})}, one([](auto& x) { return unsqueeze(x, 0); })},
+             {"0-d", {values({})}, one([](auto& x) { return unsqueeze(x, 0); })},
+             {"empty", {values({0, 3})}, one([](auto& x) { return unsqueeze(x, 1); })}}});
   list.add({Contiguous::doc,
             {{"of a transposed view", {values({2, 3})}, one([](auto& x) {
                 return contiguous(transpose(x));
-              })}},
+              })},
+             {"of what is", {values({2, 3})}, one([](auto& x) { return contiguous(x); })},
+             {"empty", {values({0, 3})}, one([](auto& x) { return contiguous(transpose(x)); })}},
             true,
             {}});
   list.add({Convert::doc,
             {{"to its own dtype", {values({2, 3})}, one([](auto& x) {
                 return convert(x, Dtype::float64);
               })},
+             {"empty", {values({0, 3})}, one([](auto& x) { return convert(x, Dtype::float64); })},
+             {"to float32",
+              {values({2, 3})},
+              one([](auto& x) { return convert(x, Dtype::float32); }),
+              false},
              {"to int64",
               {values({2, 3})},
               one([](auto& x) { return convert(10 * x, Dtype::int64); }),

@@ -20,6 +20,19 @@ Tensor sample_values(const Shape& shape, double low, double high, std::uint64_t 
   return from_vector(values, shape);
 }
 
+long double reference_normal_cdf(long double x) {
+  using Real = long double;
+  const Real z = x / std::sqrt(Real(2));
+  const Real value = std::erfc(-z) / 2;
+  if (!(x < 0 && value > 0)) {
+    return value;
+  }
+  // The rounding of z counts 2 z^2 times: x^2 / 2 - z^2 makes up for it.
+  const Real half = x * x / 2, square = z * z;
+  const Real rest = std::fma(x / 2, x, -half) - std::fma(z, z, -square);
+  return value * std::exp(-((half - square) + rest));
+}
+
 namespace {
 
 /// Each point with both of its float64 neighbours.
@@ -42,7 +55,7 @@ Tensor line(const std::vector<double>& values) {
 void OpList::add_unary(const Doc& doc, std::function<Tensor(const Tensor&)> f,
                        std::function<long double(long double)> reference, double low, double high,
                        std::vector<double> points) {
-  OperatorEntry entry{doc, {}, true, {}};
+  OperatorEntry entry{doc, {}, true, {}, low, high};
   const OperatorCall call = [f](std::span<const Tensor> in) { return f(in[0]); };
   if (!points.empty()) {
     entry.samples.push_back(
@@ -58,7 +71,7 @@ void OpList::add_unary(const Doc& doc, std::function<Tensor(const Tensor&)> f,
 void OpList::add_binary(const Doc& doc, std::function<Tensor(const Tensor&, const Tensor&)> f,
                         std::function<long double(long double, long double)> reference, double low,
                         double high, std::vector<double> first, std::vector<double> second) {
-  OperatorEntry entry{doc, {}, true, {}};
+  OperatorEntry entry{doc, {}, true, {}, low, high};
   const OperatorCall call = [f](std::span<const Tensor> in) { return f(in[0], in[1]); };
   std::vector<double> x, y;
   for (double a : first) {

@@ -31,6 +31,7 @@ struct OperatorEntry {
   std::vector<Sample> samples;
   bool differentiable = true;
   Reference reference = {};  ///< Elementwise functions only.
+  double low = 0, high = 0;  ///< Where samples of these are drawn.
 };
 
 /// All operators, a family after the other. Gradient sweeps, sweeps of wrong input, comparisons of
@@ -58,6 +59,9 @@ class OpList {
 
 /// The list, made at the first call.
 const OpList& operators();
+
+/// The distribution function of the standard normal for x that float64 has, to about 2^-62 of it.
+long double reference_normal_cdf(long double x);
 
 /// float64 values in [low, high], the same at each call with the same arguments.
 Tensor sample_values(const Shape& shape, double low, double high, std::uint64_t seed = 0);

@@ -1,0 +1,381 @@
+// Tensors: creation, access, conversion, promotion, broadcasting, and what is refused.
+
+#include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/core/random.hpp>
+#include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/ops/arithmetic.hpp>
+#include <cadena/autograd/ops/broadcast.hpp>
+#include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/functions.hpp>
+#include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/slice.hpp>
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+
+#include "test.hpp"
+
+namespace {
+
+using namespace cadena;
+using Values = std::vector<double>;
+using Integers = std::vector<std::int64_t>;
+
+Values values(const Tensor& x) { return x.to_vector<double>(); }
+
+/// The text of the Error that f throws; empty if it throws none.
+std::string error_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  INFO(text);
+  return text.find(part) != std::string::npos;
+}
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
+
+TEST_CASE("tensor: one pair of braces a dimension, one element or none included") {
+  CHECK(tensor(5).shape() == Shape{});
+  CHECK(tensor({5}).shape() == Shape{1});
+  CHECK(tensor({{5}}).shape() == Shape{1, 1});
+  CHECK(tensor({{{5.0}}}).shape() == Shape{1, 1, 1});
+  CHECK(tensor({}).shape() == Shape{0});
+  CHECK(tensor({{}, {}}).shape() == Shape{2, 0});
+  CHECK(tensor({{1}, {2}, {3}}).shape() == Shape{3, 1});
+  const Tensor x = tensor({{{1, 2}, {3, 4}}, {{5, 6}, {7, 8}}});
+  CHECK(x.shape() == Shape{2, 2, 2});
+  CHECK(x.to_vector<std::int64_t>() == Integers{1, 2, 3, 4, 5, 6, 7, 8});
+  CHECK(tensor({{{{{{{{1, 2}}}}}}}}).shape() == Shape{1, 1, 1, 1, 1, 1, 1, 2});
+}
+
+TEST_CASE("tensor: the dtype follows from the numbers") {
+  CHECK(tensor({1, 2}).dtype() == int64);
+  CHECK(tensor(7).dtype() == int64);
+  CHECK(tensor({true, false}).dtype() == boolean);
+  CHECK(tensor({1.0, 2.0}).dtype() == float32);
+  CHECK(tensor({1, 2.5}).dtype() == float32);
+  CHECK(tensor({true, 2}).dtype() == float32);
+  CHECK(tensor({}).dtype() == float32);
+  CHECK(tensor({1, 2}, {.dtype = float64}).dtype() == float64);
+  CHECK(tensor({0, 2}, {.dtype = boolean}).to_vector<bool>() == std::vector<bool>{false, true});
+  const std::int64_t large = (std::int64_t{1} << 62) + 1;  // not a double
+  CHECK(tensor({large}).item<std::int64_t>() == large);
+  CHECK(values(tensor({0.1}, {.dtype = float64})) == Values{0.1});
+  CHECK_FALSE(tensor({1.0}).requires_grad());
+  CHECK(tensor({1.0}, {.requires_grad = true}).requires_grad());
+  CHECK(contains(error_of([] { tensor({1}, {.requires_grad = true}); }), "int64 [1]"));
+}
+
+TEST_CASE("tensor: ragged braces and too many dimensions are refused") {
+  CHECK(contains(error_of([] { tensor({{1, 2}, {3}}); }), "ragged"));
+  CHECK(contains(error_of([] { tensor({{1, 2}, {3}}); }), "expected 2 values"));
+  CHECK(contains(error_of([] { tensor({{1, 2}, 3}); }), "got a number"));
+  CHECK(contains(error_of([] { tensor({1, {2, 3}}); }), "expected a number"));
+  CHECK(contains(error_of([] { tensor({{}, {1}}); }), "ragged"));
+  CHECK(contains(error_of([] { tensor({{{{{{{{{1}}}}}}}}}); }), "at most 8 dimensions"));
+}
+
+TEST_CASE("from_span and from_vector copy") {
+  std::vector<float> numbers{1, 2, 3, 4, 5, 6};
+  const Tensor x = from_span<float>(numbers, {2, 3});
+  numbers[0] = 100;
+  CHECK(values(x) == Values{1, 2, 3, 4, 5, 6});
+  CHECK(x.dtype() == float32);
+  CHECK(from_vector<double>({1, 2}, {2}, {.dtype = float32}).dtype() == float32);
+  CHECK(from_vector(std::vector<bool>{true, false}, {2}).dtype() == boolean);
+  CHECK(from_vector<std::uint8_t>({}, {0, 3}).shape() == Shape{0, 3});
+  const Tensor leaf = from_vector<double>({1}, {1}, {.dtype = float32, .requires_grad = true});
+  CHECK(leaf.requires_grad());
+  CHECK(leaf.is_leaf());
+  CHECK(contains(error_of([&] { from_span<float>(numbers, {2, 4}); }), "8 elements, the span 6"));
+  CHECK(contains(error_of([&] { from_span<float>(numbers, {-2, -3}); }), "at least 0"));
+}
+
+TEST_CASE("adopt: no copy, the deleter once, after the last holder") {
+  double memory[4] = {1, 2, 3, 4};
+  int deleted = 0;
+  {
+    Tensor view;
+    {
+      const Tensor x = adopt<double>(memory, {2, 2}, [&](double* p) {
+        CHECK(p == memory);
+        ++deleted;
+      });
+      CHECK(x.data<double>().data() == memory);
+      const Tensor shared = x;
+      view = transpose(x);
+    }
+    CHECK(deleted == 0);
+    CHECK(values(view) == Values{1, 3, 2, 4});
+  }
+  CHECK(deleted == 1);
+  CHECK(values(adopt<double>(memory, {4}, nullptr)) == Values{1, 2, 3, 4});
+  std::int64_t integers[1] = {1};
+  const auto count = [&](auto*) { ++deleted; };
+  CHECK_THROWS_AS(adopt<double>(nullptr, {1}, count), Error);
+  CHECK_THROWS_AS(adopt<double>(memory, {-1}, count), Error);
+  CHECK_THROWS_AS(adopt<double>(memory, {1}, count, {.dtype = float32}), Error);
+  CHECK_THROWS_AS(adopt<std::int64_t>(integers, {1}, count, {.requires_grad = true}), Error);
+  CHECK(deleted == 1);  // an Error leaves the memory with the caller
+  CHECK(adopt<double>(nullptr, {0, 3}, nullptr).numel() == 0);
+}
+
+TEST_CASE("constant tensors") {
+  CHECK(values(zeros({2, 2})) == Values(4, 0));
+  CHECK(zeros({2}).dtype() == float32);
+  CHECK(values(ones({3}, {.dtype = uint8})) == Values(3, 1));
+  CHECK(values(full({2}, 2.5)) == Values(2, 2.5));
+  CHECK(full({}, 2.5).item() == 2.5);
+  const Tensor x = ones({2, 3}, {.dtype = int64});
+  for (const Tensor& like : {zeros_like(x), ones_like(x), full_like(x, 7)}) {
+    CHECK(like.shape() == x.shape());
+    CHECK(like.dtype() == int64);
+  }
+  CHECK(full_like(x, 7).to_vector<std::int64_t>() == Integers(6, 7));
+  CHECK_FALSE(zeros_like(ones({1}, {.requires_grad = true})).requires_grad());
+  CHECK(values(full({3}, 300, {.dtype = uint8})) == Values(3, 255));
+  CHECK(full({}, not_a_number, {.dtype = int64}).item<std::int64_t>() == 0);
+  CHECK_THROWS_AS(zeros({2, -1}), Error);
+}
+
+TEST_CASE("arange and linspace") {
+  CHECK(arange(4).to_vector<std::int64_t>() == Integers{0, 1, 2, 3});
+  CHECK(arange(5, 0, -2).to_vector<std::int64_t>() == Integers{5, 3, 1});
+  CHECK(arange(0, 1, 0.25).dtype() == float32);
+  CHECK(values(arange(0, 1, 0.25)) == Values{0, 0.25, 0.5, 0.75});
+  CHECK(arange(3, {.dtype = float64}).dtype() == float64);
+  CHECK(arange(3, 1).numel() == 0);
+  CHECK(arange(0, 1, 0.1, {.dtype = float64}).to_vector<double>()[7] == 7 * 0.1);
+  for (const double step : {0.0, not_a_number}) {
+    CHECK_THROWS_AS(arange(0, 1, step), Error);
+  }
+  CHECK_THROWS_AS(arange(0, infinity), Error);
+  CHECK_THROWS_AS(arange(0, 1e15), Error);
+  const Values line = values(linspace(-1, 0.1, 12, {.dtype = float64}));
+  CHECK(line.size() == 12);
+  CHECK(line.front() == -1);
+  CHECK(line.back() == 0.1);
+  CHECK(values(linspace(3, 9, 1)) == Values{3});
+  CHECK(linspace(0, 1, 0).numel() == 0);
+  CHECK_THROWS_AS(linspace(0, 1, -1), Error);
+}
+
+TEST_CASE("eye and one_hot") {
+  CHECK(values(eye(2)) == Values{1, 0, 0, 1});
+  CHECK(values(eye(2, 3)) == Values{1, 0, 0, 0, 1, 0});
+  CHECK(eye(3, 0).shape() == Shape{3, 0});
+  CHECK(eye(2, {}, {.dtype = int64}).dtype() == int64);
+  CHECK_THROWS_AS(eye(-1), Error);
+  const Tensor rows = one_hot(tensor({{2}, {0}}), 3);
+  CHECK(rows.shape() == Shape{2, 1, 3});
+  CHECK(values(rows) == Values{0, 0, 1, 1, 0, 0});
+  CHECK(one_hot(tensor(1), 2).shape() == Shape{2});
+  CHECK(one_hot(tensor({1}, {.dtype = uint8}), 2, {.dtype = boolean}).dtype() == boolean);
+  CHECK(contains(error_of([] { one_hot(tensor({0, 3}), 3); }), "label 3 (element 1)"));
+  CHECK_THROWS_AS(one_hot(tensor({-1}), 3), Error);
+  CHECK_THROWS_AS(one_hot(tensor({1.0}), 3), Error);
+  CHECK_THROWS_AS(one_hot(zeros({0}, {.dtype = int64}), -1), Error);
+}
+
+TEST_CASE("values are read as any type, in place only as their own") {
+  const Tensor x = tensor({{1.5, 2.5}, {3.5, -4.5}});
+  CHECK(x.to_vector<std::int64_t>() == Integers{1, 2, 3, -4});
+  CHECK(x.data<float>()[3] == -4.5f);
+  CHECK(x.data<float>().size() == 4);
+  CHECK(tensor({2.75}).item() == 2.75);
+  CHECK(tensor({2.75}).item<std::int64_t>() == 2);
+  CHECK(tensor({0.25}).item<bool>());
+  CHECK(contains(error_of([&] { x.item(); }), "shape [2, 2]"));
+  CHECK_THROWS_AS(zeros({0}).item(), Error);
+  CHECK(contains(error_of([&] { (void)x.data<double>(); }), "holds float32, asked for float64"));
+  const Tensor view = transpose(x);
+  CHECK_FALSE(view.is_contiguous());
+  CHECK(values(view) == Values{1.5, 3.5, 2.5, -4.5});
+  CHECK(view.strides() == Strides{1, 2});
+  CHECK(view[1][0].item() == 2.5);
+  CHECK(view[-1].to_vector<float>() == std::vector<float>{2.5f, -4.5f});
+  CHECK(contains(error_of([&] { (void)view.data<float>(); }), "strided view"));
+  CHECK(view.contiguous().data<float>()[1] == 3.5f);
+  CHECK(values(expand(tensor({7}), {2, 3})) == Values(6, 7));
+  CHECK(values(slice(arange(10), 0, 1, 9, 3)) == Values{1, 4, 7});
+  CHECK(values(slice(transpose(reshape(arange(12), {3, 4})), 0, 1, {}, 2)) ==
+        Values{1, 5, 9, 3, 7, 11});
+  CHECK(x.size(-1) == 2);
+  CHECK_THROWS_AS(x.size(2), Error);
+  CHECK_THROWS_AS(x[2], Error);
+  CHECK_THROWS_AS(tensor(1.0)[0], Error);
+}
+
+TEST_CASE("numbers out of range are read and converted in one way") {
+  const Tensor odd =
+      tensor({not_a_number, infinity, -infinity, 1e30, -1.9, 300.7}, {.dtype = float64});
+  const std::int64_t low = std::numeric_limits<std::int64_t>::min(),
+                     high = std::numeric_limits<std::int64_t>::max();
+  const Integers expected{0, high, low, high, -1, 300};
+  CHECK(odd.to(int64).to_vector<std::int64_t>() == expected);
+  CHECK(odd.to_vector<std::int64_t>() == expected);
+  CHECK(odd.to(uint8).to_vector<std::int64_t>() == Integers{0, 255, 0, 255, 0, 255});
+  CHECK(odd[0].item<std::int64_t>() == 0);
+  CHECK(odd[2].item<std::uint8_t>() == 0);
+  CHECK(odd.to(boolean).to_vector<bool>() == std::vector<bool>(6, true));
+  CHECK(tensor({1e30}, {.dtype = int64}).item<std::int64_t>() == high);
+  CHECK(std::isinf(tensor({1e300}, {.dtype = float64}).to(float32).item()));
+  CHECK(tensor({true, false}).to(float32).to_vector<float>() == std::vector<float>{1, 0});
+  CHECK(tensor({1.0}).to(float32).data<float>().data() != nullptr);
+  const Tensor x = tensor({1.0});
+  CHECK(x.to(float32).impl() == x.impl());
+}
+
+TEST_CASE("undefined tensors are refused everywhere") {
+  const Tensor none, one = tensor({1.0});
+  CHECK_FALSE(none.defined());
+  CHECK_FALSE(none.requires_grad());
+  CHECK(to_string(none) == "tensor(undefined)");
+  const std::function<void()> uses[] = {
+      [&] { none.shape(); },
+      [&] { none.dtype(); },
+      [&] { none.numel(); },
+      [&] { none.dim(); },
+      [&] { none.size(0); },
+      [&] { none.strides(); },
+      [&] { none.is_contiguous(); },
+      [&] { none.item(); },
+      [&] { none.to_vector<float>(); },
+      [&] { (void)none.data<float>(); },
+      [&] { none.to(float64); },
+      [&] { none.contiguous(); },
+      [&] { none[0]; },
+      [&] { none.grad(); },
+      [&] { none.zero_grad(); },
+      [&] { none.detach(); },
+      [&] { none.requires_grad_leaf(); },
+      [&] { none.backward(); },
+      [&] { grad(none, {one.requires_grad_leaf()}); },
+      [&] { grad(one.requires_grad_leaf(), {none}); },
+      [&] { none + one; },
+      [&] { one* none; },
+      [&] { exp(none); },
+      [&] { none < one; },
+      [&] { where(none, one, one); },
+      [&] { sum(none); },
+      [&] { reshape(none, {1}); },
+      [&] { expand(none, {1}); },
+      [&] { zeros_like(none); },
+      [&] { one_hot(none, 2); },
+      [&] { register_hook(none, [](const Tensor&) { return Tensor(); }).remove(); },
+      [&] {
+        std::array both{none, one};
+        result_dtype(both);
+      },
+  };
+  int index = 0;
+  for (const auto& use : uses) {
+    INFO("use " << index++);
+    CHECK(contains(error_of(use), "undefined"));
+  }
+}
+
+TEST_CASE("0-d, zero-size and eight-dimensional tensors compute") {
+  CHECK((tensor(2.0) * tensor(3.0)).item() == 6);
+  CHECK(tensor(2.0).shape() == Shape{});
+  CHECK(sum(zeros({0, 3})).item() == 0);
+  CHECK((zeros({0, 3}) + ones({3})).shape() == Shape{0, 3});
+  CHECK((zeros({2, 0}) * ones({2, 1})).shape() == Shape{2, 0});
+  const Shape eight{2, 1, 2, 1, 2, 1, 2, 3};
+  const Tensor x = reshape(arange(48, {.dtype = float64}), eight);
+  const Tensor y = permute(x, {7, 6, 5, 4, 3, 2, 1, 0}) + 1;
+  CHECK(y.shape() == Shape{3, 2, 1, 2, 1, 2, 1, 2});
+  CHECK(sum(y).item() == 47 * 24 + 48);
+  CHECK(values(permute(y, {7, 6, 5, 4, 3, 2, 1, 0})) == values(x + 1));
+  CHECK(contains(error_of([&] { unsqueeze(x, 0); }), "at most 8 dimensions, got 9"));
+  CHECK_THROWS_AS(zeros({1, 1, 1, 1, 1, 1, 1, 1, 1}), Error);
+  CHECK_THROWS_AS(reshape(x, {48, 1, 1, 1, 1, 1, 1, 1, 1}), Error);
+}
+
+TEST_CASE("shapes that overflow, and memory that is not there, are Errors") {
+  const std::int64_t big = std::int64_t{1} << 40;
+  CHECK(contains(error_of([=] { zeros({big, big}); }), "2^56"));
+  CHECK(contains(error_of([=] { zeros({big, 0, big}); }), "2^56"));
+  CHECK_THROWS_AS(full({big, big, big}, 1), Error);
+  CHECK_THROWS_AS(eye(big), Error);
+  CHECK_THROWS_AS(linspace(0, 1, std::int64_t{1} << 60), Error);
+  CHECK_THROWS_AS(randn({big, big}), Error);
+  CHECK_THROWS_AS(one_hot(zeros({1}, {.dtype = int64}), std::int64_t{1} << 60), Error);
+  CHECK_THROWS_AS(expand(ones({1}), {big, big}), Error);
+  CHECK_THROWS_AS(reshape(ones({1}), {big, big}), Error);
+  CHECK_THROWS_AS(reshape(zeros({0}), {big, big, 0}), Error);
+  const Tensor row = expand(ones({1}), {big});
+  CHECK_THROWS_AS(unsqueeze(row, 1) + row, Error);                   // the broadcast shape
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // these end the program
+  const std::int64_t petabytes = std::int64_t{1} << 55;
+  CHECK(contains(error_of([=] { zeros({petabytes}, {.dtype = float64}); }), "bytes"));
+#endif
+}
+
+TEST_CASE("promotion: tensors decide, 0-d tensors and numbers raise the category alone") {
+  const auto of = [](std::initializer_list<Tensor> tensors) {
+    const std::vector<Tensor> all(tensors);
+    return result_dtype(all);
+  };
+  const auto vector = [](Dtype dtype) { return zeros({2}, {.dtype = dtype}); };
+  const auto scalar = [](Dtype dtype) { return zeros({}, {.dtype = dtype}); };
+  for (Dtype a : all_dtypes) {
+    for (Dtype b : all_dtypes) {
+      CHECK(of({vector(a), vector(b)}) == promote(a, b));
+      CHECK(of({scalar(a), scalar(b)}) == promote(a, b));
+    }
+    CHECK(of({vector(a), Tensor(true)}) == a);
+    CHECK(of({vector(a), Tensor(2)}) == (a == boolean ? int64 : a));
+    CHECK(of({Tensor(2.0), vector(a)}) == (is_floating(a) ? a : float32));
+    CHECK(of({scalar(a), Tensor(2.0)}) == (is_floating(a) ? a : float32));
+  }
+  CHECK(of({vector(float32), scalar(float64)}) == float32);
+  CHECK(of({vector(int64), scalar(float64)}) == float64);
+  CHECK(of({vector(uint8), scalar(int64)}) == uint8);
+  CHECK(of({vector(boolean), scalar(uint8), Tensor(1)}) == uint8);
+  CHECK((ones({2}) * 2.0).dtype() == float32);
+  CHECK((ones({2}) * tensor(2.0, {.dtype = float64})).dtype() == float32);
+  CHECK((tensor({1, 2}) + 1).dtype() == int64);
+  CHECK((tensor({1, 2}) * 0.5).dtype() == float32);
+  CHECK((tensor({1, 2}) / 2).dtype() == float32);
+  CHECK(exp(tensor({1, 2})).dtype() == float32);
+  CHECK(values(tensor({1, 2}) * 0.5) == Values{0.5, 1});
+  CHECK(Tensor(2).is_number());
+  CHECK_FALSE(tensor(2).is_number());
+}
+
+TEST_CASE("the promotion table is printed") {
+  CHECK(promotion_table() ==
+        "          boolean    uint8    int64  float32  float64\n"
+        " boolean  boolean    uint8    int64  float32  float64\n"
+        "   uint8    uint8    uint8    int64  float32  float64\n"
+        "   int64    int64    int64    int64  float32  float64\n"
+        " float32  float32  float32  float32  float32  float64\n"
+        " float64  float64  float64  float64  float64  float64\n");
+}
+
+TEST_CASE("broadcasting is NumPy's, and its errors name shapes and dimension") {
+  CHECK(broadcast_shapes({2, 1, 3}, {4, 1}, "f") == Shape{2, 4, 3});
+  CHECK(broadcast_shapes({}, {0, 1}, "f") == Shape{0, 1});
+  CHECK(broadcast_shapes({0}, {1}, "f") == Shape{0});
+  const Tensor sums = tensor({{1}, {2}}) + tensor({10, 20, 30});
+  CHECK(sums.shape() == Shape{2, 3});
+  CHECK(sums.to_vector<std::int64_t>() == Integers{11, 21, 31, 12, 22, 32});
+  const std::string text = error_of([] { ones({2, 3}) + ones({2, 4}); });
+  CHECK(text == "add: shapes do not broadcast: [2, 3] and [2, 4] (dimension 1: 3 against 4)");
+  CHECK_THROWS_AS(ones({0}) + ones({2}), Error);
+  CHECK_THROWS_AS(tensor({true}) + tensor({true}), Error);
+}
