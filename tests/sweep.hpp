@@ -9,6 +9,8 @@
 
 #include "test.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -67,8 +69,10 @@ struct Applied {
   std::vector<Tensor> gradients;
 };
 
-/// Where no gradient flows there is none in the result.
-inline Applied applied(const OperatorCall& call, const Inputs& inputs) {
+/// Where no gradient flows there is none in the result. The upstream gradient is one that float32
+/// has, or what `change` makes of it.
+inline Applied applied(const OperatorCall& call, const Inputs& inputs,
+                       const std::function<Tensor(const Tensor&)>& change = {}) {
   const EnableGrad recording;
   Inputs leaves, wanted;
   for (const Tensor& input : inputs) {
@@ -80,7 +84,8 @@ inline Applied applied(const OperatorCall& call, const Inputs& inputs) {
   const Tensor output = call(leaves);
   Applied result{output.detach(), {}};
   if (output.requires_grad()) {
-    const Tensor upstream = sample_values(output.shape(), 0.5, 1.5, 77).to(output.dtype());
+    Tensor upstream = sample_values(output.shape(), 0.5, 1.5, 77).to(float32).to(output.dtype());
+    upstream = change ? change(upstream) : upstream;
     result.gradients =
         grad({&output, 1}, wanted, {&upstream, 1}, GradOptions{.allow_unused = true});
   }

@@ -114,6 +114,18 @@ Tensor clamp(const Tensor& x, double low, double high) {
   if (!(low <= high)) {
     fail("clamp: low {} is above high {}", low, high);
   }
+  if (detail::impl_of(x, "clamp").dtype == Dtype::int64) {
+    constexpr double end = 0x1p63;
+    const bool integers = low == std::floor(low) && high == std::floor(high);
+    if (!integers || low >= end || high < -end) {
+      fail("clamp: an int64 tensor has no bounds {} and {}; convert it with to(float32)", low,
+           high);
+    }
+    low = std::max(low, -end);
+    if (high >= end) {  // int64 has no such number
+      return maximum(x, Tensor(static_cast<std::int64_t>(low)));
+    }
+  }
   return map(ops::Clamp{low, high}, x);
 }
 

@@ -24,6 +24,7 @@ Tensor maximum(const Tensor& x, const Tensor& y);
 /// The smaller, NaN if either is; a tie gives half of the gradient to each.
 Tensor minimum(const Tensor& x, const Tensor& y);
 /// min(max(x, low), high); the gradient is 1 from low to high, both included, and 0 outside.
+/// Infinite bounds are none; those of an int64 tensor are integers (Error otherwise).
 Tensor clamp(const Tensor& x, double low, double high);
 /// -1, 0 or 1; derivative 0. NaN stays NaN.
 Tensor sign(const Tensor& x);

@@ -18,6 +18,22 @@ struct LessEqual {
   bool operator==(const LessEqual&) const = default;
 };
 
+struct Greater {
+  static constexpr Doc doc{"greater", "x > y"};
+  static constexpr bool predicate = true;
+  static constexpr bool integers = true;
+  template <class T> typename T::mask_type operator()(T x, T y) const { return y < x; }
+  bool operator==(const Greater&) const = default;
+};
+
+struct GreaterEqual {
+  static constexpr Doc doc{"greater_equal", "x >= y"};
+  static constexpr bool predicate = true;
+  static constexpr bool integers = true;
+  template <class T> typename T::mask_type operator()(T x, T y) const { return y <= x; }
+  bool operator==(const GreaterEqual&) const = default;
+};
+
 struct Equal {
   static constexpr Doc doc{"equal", "x = y"};
   static constexpr bool predicate = true;
@@ -44,7 +60,7 @@ struct Where {
   bool operator==(const Where&) const = default;
 };
 
-using Comparison = Family<Less, LessEqual, Equal, NotEqual, Where>;
+using Comparison = Family<Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual, Where>;
 
 }  // namespace cadena::ops
 
@@ -128,8 +144,8 @@ Tensor logical_not(const Tensor& x) {
 
 Tensor less(const Tensor& x, const Tensor& y) { return map(ops::Less{}, x, y); }
 Tensor less_equal(const Tensor& x, const Tensor& y) { return map(ops::LessEqual{}, x, y); }
-Tensor greater(const Tensor& x, const Tensor& y) { return map(ops::Less{}, y, x); }
-Tensor greater_equal(const Tensor& x, const Tensor& y) { return map(ops::LessEqual{}, y, x); }
+Tensor greater(const Tensor& x, const Tensor& y) { return map(ops::Greater{}, x, y); }
+Tensor greater_equal(const Tensor& x, const Tensor& y) { return map(ops::GreaterEqual{}, x, y); }
 Tensor equal(const Tensor& x, const Tensor& y) { return map(ops::Equal{}, x, y); }
 Tensor not_equal(const Tensor& x, const Tensor& y) { return map(ops::NotEqual{}, x, y); }
 
@@ -154,9 +170,9 @@ void ops::list_comparisons(OpList& list) {
          {}});
   };
   compare(Less::doc, less);
-  compare({"greater", "x > y"}, greater);
+  compare(Greater::doc, greater);
   compare(LessEqual::doc, less_equal);
-  compare({"greater_equal", "x >= y"}, greater_equal);
+  compare(GreaterEqual::doc, greater_equal);
   compare(Equal::doc, equal);
   compare(NotEqual::doc, not_equal);
   const auto logical = [&](const Doc& doc, OperatorCall call) {
