@@ -23,7 +23,7 @@ template <std::copy_constructible Model, class F>
   const auto function = [&](const std::vector<Tensor>& values) {
     return std::invoke(f, copy, values);
   };
-  return gradcheck_cells(function, parameters(copy), inputs, options);
+  return gradcheck_cells(function, named_parameters(copy), inputs, options);
 }
 
 }  // namespace cadena::nn

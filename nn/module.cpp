@@ -39,8 +39,8 @@ std::vector<Cell> cells_of(const std::vector<nn::StateEntry>& entries, bool trai
   return cells;
 }
 
-std::vector<nn::NamedCell> named_cells_of(std::vector<nn::StateEntry> entries, bool trainable) {
-  std::vector<nn::NamedCell> cells;
+std::vector<NamedCell> named_cells_of(std::vector<nn::StateEntry> entries, bool trainable) {
+  std::vector<NamedCell> cells;
   for (nn::StateEntry& entry : entries) {
     if (entry.trainable == trainable) {
       cells.push_back({std::move(entry.name), std::move(entry.cell)});

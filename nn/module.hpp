@@ -12,11 +12,6 @@
 namespace cadena {
 namespace nn {
 
-struct NamedCell {
-  std::string name;
-  Cell cell;
-};
-
 /// A parameter or buffer of a model. What is tied (shared through pointers) is listed once, under
 /// its first name.
 struct StateEntry {
@@ -59,7 +54,7 @@ class SharedCopier final : public nn::FieldVisitor {
 };
 
 std::vector<Cell> cells_of(const std::vector<nn::StateEntry>& entries, bool trainable);
-std::vector<nn::NamedCell> named_cells_of(std::vector<nn::StateEntry> entries, bool trainable);
+std::vector<NamedCell> named_cells_of(std::vector<nn::StateEntry> entries, bool trainable);
 void convert(const std::vector<nn::StateEntry>& entries, Dtype dtype);
 std::string summary(const std::vector<nn::StateEntry>& entries);
 

@@ -19,11 +19,6 @@ template <class Options> struct ParameterGroup {
   Options options = {};
 };
 
-struct NamedCell {
-  std::string name;
-  Cell cell;
-};
-
 struct Update;  // one step's constants and kernels: update.hpp
 
 /// What the states of an optimizer's parameters are.

@@ -51,7 +51,7 @@ class Derived : public Base {
 
 template <class Model> std::vector<std::string> names(Model& model) {
   std::vector<std::string> result;
-  for (const cd::nn::NamedCell& named : cd::nn::named_parameters(model)) {
+  for (const cd::NamedCell& named : cd::nn::named_parameters(model)) {
     result.push_back(named.name);
   }
   return result;

@@ -176,20 +176,21 @@ TEST_CASE("gradcheck of several outputs, of none with a gradient, and of nothing
 TEST_CASE("gradcheck of cells") {
   const Cell weight(line({1, 2, 3}), true), untrained(line({1, 1, 1}));
   const auto f = [&](auto in) { return tanh(in[0] * weight.value() + untrained.value()); };
-  const GradcheckReport report =
-      gradcheck_cells(f, {weight, untrained}, {line({0.5, -1, 2})}, second_order);
+  const GradcheckReport report = gradcheck_cells(f, {{"weight", weight}, {"untrained", untrained}},
+                                                 {line({0.5, -1, 2})}, second_order);
   check_passes(report);
   REQUIRE(report.inputs.size() == 3);
-  CHECK(report.inputs[1].name == "cell 0");
+  CHECK(report.inputs[1].name == "weight");
   CHECK(report.inputs[1].elements == 6);
   CHECK_FALSE(report.inputs[2].checked);
   CHECK(weight.value().to_vector<double>() == std::vector<double>{1, 2, 3});
   CHECK_FALSE(weight.grad().defined());
 
-  const GradcheckReport cut = gradcheck_cells(
-      [&](auto in) { return in[0] * weight.value().detach(); }, {weight}, {line({1, 2, 3})});
+  const GradcheckReport cut =
+      gradcheck_cells([&](auto in) { return in[0] * weight.value().detach(); },
+                      {{"weight", weight}}, {line({1, 2, 3})});
   REQUIRE(cut.verdict == Verdict::failed);
-  CHECK(cut.failures[0].input == "cell 0");
+  CHECK(cut.failures[0].input == "weight");
   CHECK_FALSE(cut.failures[0].reached);
 }
 

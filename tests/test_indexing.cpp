@@ -355,6 +355,7 @@ TEST_CASE("split, chunk and unbind take tensors apart") {
     CHECK(columns[1].requires_grad() == recorded);
   }
   CHECK(split(zeros({0}), 3).size() == 1);
+  CHECK(split(zeros({4}), {4}).size() == 1);
   CHECK(unbind(zeros({0, 2})).empty());
   CHECK(error_of([&] { split(x, 0); }) == "split: expected pieces of at least 1, got 0");
   CHECK(error_of([&] {

@@ -239,7 +239,7 @@ TEST_CASE("a summary lists names, shapes and totals") {
 TEST_CASE("sequential applies its layers in turn and names them by position") {
   nn::Sequential model{nn::Linear(2, 8), nn::Tanh{}, nn::Linear(8, 2),
                        [](const Tensor& x) { return 2 * x; }};
-  const std::vector<nn::NamedCell> named = nn::named_parameters(model);
+  const std::vector<cadena::NamedCell> named = nn::named_parameters(model);
   REQUIRE(named.size() == 4);
   CHECK(named[0].name == "0.weight");
   CHECK(named[3].name == "2.bias");

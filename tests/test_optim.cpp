@@ -312,7 +312,7 @@ TEST_CASE("The same bits for 1, 2 and 8 threads, dtypes mixed") {
       optimizer.step();
     }
     std::vector<Tensor>& result = results.emplace_back();
-    for (const optim::NamedCell& state : optimizer.named_state()) {
+    for (const NamedCell& state : optimizer.named_state()) {
       result.push_back(state.cell.value());
     }
     for (const Cell& cell : cells) {
@@ -490,7 +490,7 @@ TEST_CASE("The state can be read, and assigned to go on elsewhere") {
   }
   optim::Adam second({other});
   other.assign(one.value());
-  const std::vector<optim::NamedCell> from = first.named_state(), to = second.named_state();
+  const std::vector<NamedCell> from = first.named_state(), to = second.named_state();
   REQUIRE(from.size() == to.size());
   std::vector<std::string> names;
   for (std::size_t i = 0; i < from.size(); ++i) {

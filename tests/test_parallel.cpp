@@ -1,5 +1,6 @@
 #include "test.hpp"
 
+#include <cadena/autograd/core/error.hpp>
 #include <cadena/autograd/core/modes.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 
@@ -64,8 +65,8 @@ TEST_CASE("parallel_for covers the range once, cut by n and grain alone") {
 
 TEST_CASE("set_threads takes more threads than cores, and at least one") {
   const ThreadsGuard guard;
-  CHECK_THROWS_AS(set_threads(0), std::invalid_argument);
-  CHECK_THROWS_AS(set_threads(-3), std::invalid_argument);
+  CHECK_THROWS_AS(set_threads(0), cadena::Error);
+  CHECK_THROWS_AS(set_threads(-3), cadena::Error);
   set_threads(8);
   // Eight pieces that wait for each other can only end when eight threads run them.
   std::atomic<int> waiting{0};

@@ -63,7 +63,7 @@ template <class R, class F> std::vector<R> same_bits(std::size_t n, F f) {
     set_threads(n_threads);
     std::vector<R> again(n);
     f(again.data());
-    REQUIRE(std::memcmp(first.data(), again.data(), n * sizeof(R)) == 0);
+    REQUIRE((n == 0 || std::memcmp(first.data(), again.data(), n * sizeof(R)) == 0));
   }
   return first;
 }

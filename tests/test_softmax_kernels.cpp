@@ -30,7 +30,7 @@ template <class R, class F> std::vector<R> same_bits(std::int64_t n, F f) {
     set_threads(n_threads);
     std::vector<R> again(size);
     f(again.data());
-    REQUIRE(std::memcmp(first.data(), again.data(), size * sizeof(R)) == 0);
+    REQUIRE((size == 0 || std::memcmp(first.data(), again.data(), size * sizeof(R)) == 0));
   }
   return first;
 }

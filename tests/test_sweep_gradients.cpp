@@ -79,13 +79,16 @@ TEST_CASE("every public operator is in the list") {
   const std::regex declaration(R"(^(?:Tensor|std::vector<Tensor>) (\w+)\()");
   int found = 0;
   for (const auto& file : std::filesystem::directory_iterator(headers)) {
-    // The list itself is no operator, functor headers declare none.
+    // The list itself is no operator.
     if (file.path().extension() != ".hpp" || file.path().filename() == "list.hpp") {
       continue;
     }
     std::ifstream text(file.path());
     std::string line;
     while (std::getline(text, line)) {
+      if (line == "namespace cadena::ops {") {
+        break;  // what families share, not for users
+      }
       std::smatch match;
       if (std::regex_search(line, match, declaration)) {
         INFO(file.path() << ": " << match[1].str());

@@ -214,25 +214,6 @@ void* allocate_large(std::size_t size) {
   return block;
 }
 
-void deallocate_large(void* pointer, std::size_t size) noexcept {
-  Shared& all = shared();
-  {
-    std::lock_guard lock(all.mutex);
-    all.in_use -= static_cast<std::int64_t>(size);
-    all.blocks -= 1;
-    if (caching && all.cached + static_cast<std::int64_t>(size) <= all.limit) {
-      const std::size_t index = large_class(size);
-      all.size_of_class[index] = size;
-      auto* block = static_cast<FreeBlock*>(pointer);
-      block->next = all.free[index];
-      all.free[index] = block;
-      all.cached += static_cast<std::int64_t>(size);
-      return;
-    }
-  }
-  std::free(pointer);
-}
-
 /// Frees cached large blocks, the largest first, until at most `bound` bytes are cached.
 void shrink(Shared& all, std::int64_t bound) noexcept {
   for (std::size_t index = all.free.size(); index-- > 0 && all.cached > bound;) {
@@ -243,6 +224,27 @@ void shrink(Shared& all, std::int64_t bound) noexcept {
       std::free(block);
     }
   }
+}
+
+void deallocate_large(void* pointer, std::size_t size) noexcept {
+  Shared& all = shared();
+  {
+    std::lock_guard lock(all.mutex);
+    all.in_use -= static_cast<std::int64_t>(size);
+    all.blocks -= 1;
+    if (const auto bytes = static_cast<std::int64_t>(size); caching && bytes <= all.limit) {
+      // The newest block is likelier to be asked for again than one that lies there.
+      shrink(all, all.limit - bytes);
+      const std::size_t index = large_class(size);
+      all.size_of_class[index] = size;
+      auto* block = static_cast<FreeBlock*>(pointer);
+      block->next = all.free[index];
+      all.free[index] = block;
+      all.cached += static_cast<std::int64_t>(size);
+      return;
+    }
+  }
+  std::free(pointer);
 }
 
 }  // namespace

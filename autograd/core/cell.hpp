@@ -2,6 +2,7 @@
 
 #include <cadena/autograd/core/tensor.hpp>
 
+#include <string>
 #include <utility>
 
 namespace cadena {
@@ -41,6 +42,12 @@ class Cell {
 
  private:
   detail::Ref<detail::CellState> state_;
+};
+
+/// A place under the name that models, optimizers and files give it.
+struct NamedCell {
+  std::string name;
+  Cell cell;
 };
 
 /// A field of a model: a value like std::string. Copying a model copies its parameters (memory is

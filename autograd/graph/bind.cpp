@@ -53,7 +53,7 @@ Tensors run_elementwise(const Operator& op, const TileCall& call,
                         std::span<const Tensor* const> inputs) {
   const TensorImpl& last = *inputs.back()->impl();
   SmallVector<Input, 4> operands;
-  bool agree = true;
+  bool agree = inputs.size() == call.inputs;
   for (const Tensor* input : inputs) {
     const TensorImpl& impl = *input->impl();
     agree = agree && impl.shape == last.shape &&
@@ -66,7 +66,7 @@ Tensors run_elementwise(const Operator& op, const TileCall& call,
       types.push_back({input->dtype(), input->shape()});
     }
     static_cast<void>(op.infer(types));  // says what is wrong
-    fail("{}: inputs differ in dtype or shape", op.doc().name);
+    fail("{}: inputs differ in number, dtype or shape", op.doc().name);
   }
   Tensors outputs;
   outputs.emplace_back(detail::make_impl(call.result, last.shape));

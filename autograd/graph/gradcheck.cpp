@@ -65,7 +65,7 @@ int check_orders(Problem& problem, const GradcheckOptions& options, GradcheckRep
 
 }  // namespace detail
 
-GradcheckReport gradcheck_cells(const GradcheckFunction& f, const std::vector<Cell>& cells,
+GradcheckReport gradcheck_cells(const GradcheckFunction& f, const std::vector<NamedCell>& cells,
                                 const std::vector<Tensor>& inputs,
                                 const GradcheckOptions& options) {
   if (options.order != 1 && options.order != 2) {
@@ -89,15 +89,15 @@ GradcheckReport gradcheck_cells(const GradcheckFunction& f, const std::vector<Ce
       variables.emplace_back(entry.name, detail::widened(input));
     }
   }
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const Tensor value = cells[i].value().detach();
+  for (const auto& [name, cell] : cells) {
+    const Tensor value = cell.value().detach();
     GradcheckInput& entry = report.inputs.emplace_back();
-    entry.name = fmt::format("cell {}", i);
+    entry.name = name;
     entry.shape = value.shape();
     entry.dtype = value.dtype();
-    entry.checked = cells[i].requires_grad();
+    entry.checked = cell.requires_grad();
     if (entry.checked) {
-      variables.emplace_back(entry.name, value, cells[i]);
+      variables.emplace_back(entry.name, value, cell);
     }
   }
   const auto function = [&](std::span<const Tensor> leaves) {

@@ -36,7 +36,7 @@ enum class Verdict {
 /// One comparison of a derivative by backward with a numerical one.
 struct GradcheckPlace {
   int order = 1;
-  std::string input;  ///< "input 0", "cell 2", "upstream gradient of output 0"
+  std::string input;  ///< "input 0", "hidden.weight", "upstream gradient of output 0"
   Shape input_shape;
   std::int64_t input_element = -1;  ///< In row-major order; -1: along a random direction.
   std::string output;               ///< "output 0", "gradient of input 1"
@@ -118,7 +118,7 @@ using GradcheckFunction = std::function<std::vector<Tensor>(const std::vector<Te
 /// derivatives that come with an error estimate. Inputs become float64 leaves that keep their
 /// strides; integer inputs are passed on as they are. Cells keep their dtype and have their values
 /// again at the end. Errors that f itself throws at the inputs are passed on.
-GradcheckReport gradcheck_cells(const GradcheckFunction& f, const std::vector<Cell>& cells,
+GradcheckReport gradcheck_cells(const GradcheckFunction& f, const std::vector<NamedCell>& cells,
                                 const std::vector<Tensor>& inputs,
                                 const GradcheckOptions& options = {});
 
@@ -148,7 +148,7 @@ template <class F>
 template <class F>
   requires(std::invocable<F&, const std::vector<Tensor>&> &&
            !std::same_as<std::remove_cvref_t<F>, GradcheckFunction>)
-GradcheckReport gradcheck_cells(F&& f, const std::vector<Cell>& cells,
+GradcheckReport gradcheck_cells(F&& f, const std::vector<NamedCell>& cells,
                                 const std::vector<Tensor>& inputs,
                                 const GradcheckOptions& options = {}) {
   return gradcheck_cells(detail::gradcheck_function(f), cells, inputs, options);

@@ -73,7 +73,8 @@ template <class F> struct MapSecond {
     return {detail::elementwise_type(f.doc.name, in, points + 2)};
   }
   TileCall tiles(Dtype dtype) const {
-    return {kernels::kernels_of<F>().second[k][j][kernels::kernel_index(dtype)], &f, dtype};
+    return {kernels::kernels_of<F>().second[k][j][kernels::kernel_index(dtype)], &f, dtype,
+            points + 2};
   }
   std::string attributes() const { return fmt::format("second derivative {} {}", k, j); }
   Gradients vjp(const Backward& b) const;
@@ -92,7 +93,8 @@ template <class F> struct MapGradient {
     return {detail::elementwise_type(f.doc.name, in, points + 1)};
   }
   TileCall tiles(Dtype dtype) const {
-    return {kernels::kernels_of<F>().gradient[k][kernels::kernel_index(dtype)], &f, dtype};
+    return {kernels::kernels_of<F>().gradient[k][kernels::kernel_index(dtype)], &f, dtype,
+            points + 1};
   }
   std::string attributes() const { return fmt::format("derivative {}", k); }
   Gradients vjp(const Backward& b) const {
@@ -147,7 +149,7 @@ template <class F> struct Map {
     if (kernel == nullptr || dtype < Dtype::int64) {
       fail("{}: not defined for {}", f.doc.name, name(dtype));
     }
-    return {kernel, &f, ops::is_predicate<F> ? Dtype::boolean : dtype,
+    return {kernel, &f, ops::is_predicate<F> ? Dtype::boolean : dtype, std::size_t{ops::arity<F>},
             ops::has_condition<F> ? std::size_t{1} : 0};
   }
   std::string attributes() const {

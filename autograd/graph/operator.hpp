@@ -82,6 +82,7 @@ struct TileCall {
   kernels::TileKernel kernel = nullptr;  ///< Null: the operator is not elementwise.
   const void* functor = nullptr;
   Dtype result = Dtype::float32;
+  std::size_t inputs = 0;
   std::size_t conditions = 0;  ///< So many inputs, the first ones, are boolean.
 };
 

@@ -1,6 +1,7 @@
 #include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/kernels/indexing.hpp>
 #include <cadena/autograd/kernels/walk.hpp>
+#include <cadena/autograd/kernels/wrap.hpp>
 
 #include <atomic>
 
@@ -12,25 +13,16 @@ constexpr std::int64_t block = 16384;    // addends of a piece at least
 constexpr std::int64_t cache_line = 16;  // elements that two threads should not share
 constexpr std::int64_t most_blocks = 8;  // also of pieces that each read all indices
 
-/// Overflow of integers wraps around.
-template <class T> void add_to(T& sum, T value) {
-  if constexpr (std::is_integral_v<T>) {
-    sum = static_cast<T>(static_cast<std::uint64_t>(sum) + static_cast<std::uint64_t>(value));
-  } else {
-    sum += value;
-  }
-}
-
 template <class T>
 void add_run(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
              std::int64_t count) {
   if (to_step == 1 && from_step == 1) {
     for (std::int64_t i = 0; i < count; ++i) {
-      add_to(to[i], from[i]);
+      to[i] = wrapping_sum(to[i], from[i]);
     }
   } else {
     for (std::int64_t i = 0; i < count; ++i) {
-      add_to(to[i * to_step], from[i * from_step]);
+      to[i * to_step] = wrapping_sum(to[i * to_step], from[i * from_step]);
     }
   }
 }
@@ -48,7 +40,8 @@ void add_in_order(const Indexed& box, const std::int64_t* indices, const T* sour
       return;
     }
     for (std::int64_t i = 0; i < run; ++i) {
-      add_to(to[index[i * walk.step(0)] * box.step + i * walk.step(2)], from[i * walk.step(1)]);
+      T& sum = to[index[i * walk.step(0)] * box.step + i * walk.step(2)];
+      sum = wrapping_sum(sum, from[i * walk.step(1)]);
     }
   });
 }

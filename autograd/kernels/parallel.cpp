@@ -1,6 +1,7 @@
 // The only file that knows about TBB. It is compiled without ThreadSanitizer even when all else is
 // compiled with it: the scheduler is not instrumented, so its synchronisation is told by
 // annotations.
+#include <cadena/autograd/core/error.hpp>
 #include <cadena/autograd/core/modes.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 
@@ -12,8 +13,6 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <stdexcept>
-#include <string>
 #include <thread>
 
 #if defined(__x86_64__)
@@ -139,8 +138,7 @@ struct Region {
 int threads() { return scheduler().threads.load(std::memory_order_relaxed); }
 
 void set_threads(int n) {
-  if (n < 1)
-    throw std::invalid_argument("set_threads: at least 1 thread, not " + std::to_string(n));
+  if (n < 1) fail("set_threads: expected at least 1 thread, got {}", n);
   Scheduler& s = scheduler();
   std::shared_ptr<Pool> old;  // dies after the lock is released, when no loop uses it any more
   const std::lock_guard lock(s.mutex);

@@ -7,9 +7,9 @@
 
 namespace cadena {
 
-/// Sets the number of threads that parallel loops use, the caller included. n >= 1 (otherwise
-/// std::invalid_argument); n may exceed the cores. May be called at any time from any thread:
-/// loops that already run keep the threads they have.
+/// Sets the number of threads that parallel loops use, the caller included. Error unless
+/// n >= 1; n may exceed the cores. May be called at any time from any thread: loops that already
+/// run keep the threads they have.
 void set_threads(int n);
 
 /// The number of threads that parallel loops use; at first, the number of cores.

@@ -1,42 +1,10 @@
 #include <cadena/autograd/kernels/lane.hpp>
 #include <cadena/autograd/kernels/philox_kernels.hpp>
 
+#include <Random123/philox.h>
+
 namespace cadena::kernels {
 namespace {
-
-// Blocks made side by side, for the compiler to vectorise.
-constexpr int blocks = 16;
-
-CADENA_INLINE void philox_blocks(RandomStream stream, std::uint64_t first, std::uint32_t* words) {
-  std::uint32_t c0[blocks], c1[blocks], c2[blocks], c3[blocks];
-  for (int i = 0; i < blocks; ++i) {
-    const std::uint64_t block = first + static_cast<std::uint64_t>(i);
-    c0[i] = static_cast<std::uint32_t>(block);
-    c1[i] = static_cast<std::uint32_t>(block >> 32);
-    c2[i] = static_cast<std::uint32_t>(stream.stream);
-    c3[i] = static_cast<std::uint32_t>(stream.stream >> 32);
-  }
-  std::uint32_t k0 = static_cast<std::uint32_t>(stream.seed);
-  std::uint32_t k1 = static_cast<std::uint32_t>(stream.seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    for (int i = 0; i < blocks; ++i) {
-      const std::uint64_t p0 = std::uint64_t{0xd2511f53} * c0[i];
-      const std::uint64_t p1 = std::uint64_t{0xcd9e8d57} * c2[i];
-      c0[i] = static_cast<std::uint32_t>(p1 >> 32) ^ c1[i] ^ k0;
-      c1[i] = static_cast<std::uint32_t>(p1);
-      c2[i] = static_cast<std::uint32_t>(p0 >> 32) ^ c3[i] ^ k1;
-      c3[i] = static_cast<std::uint32_t>(p0);
-    }
-    k0 += 0x9e3779b9;
-    k1 += 0xbb67ae85;
-  }
-  for (int i = 0; i < blocks; ++i) {
-    words[4 * i] = c0[i];
-    words[4 * i + 1] = c1[i];
-    words[4 * i + 2] = c2[i];
-    words[4 * i + 3] = c3[i];
-  }
-}
 
 CADENA_INLINE std::uint64_t word64(const std::uint32_t* words, std::int64_t i) {
   return words[2 * i] | static_cast<std::uint64_t>(words[2 * i + 1]) << 32;
@@ -90,14 +58,15 @@ template <class T> CADENA_INLINE void uniform(const std::uint32_t* words, std::i
 
 template <class Arch>
 void philox_words(RandomStream stream, std::uint64_t first, std::int64_t n, std::uint32_t* words) {
-  std::int64_t i = 0;
-  for (; i + 4 * blocks <= n; i += 4 * blocks) {
-    philox_blocks(stream, first + static_cast<std::uint64_t>(i / 4), words + i);
+  const auto low = [](std::uint64_t word) { return static_cast<std::uint32_t>(word); };
+  const auto high = [](std::uint64_t word) { return static_cast<std::uint32_t>(word >> 32); };
+  const r123::Philox4x32::key_type key{{low(stream.seed), high(stream.seed)}};
+  for (std::int64_t i = 0; i < n; i += 4, ++first) {
+    const r123::Philox4x32::ctr_type counter{
+        {low(first), high(first), low(stream.stream), high(stream.stream)}};
+    const r123::Philox4x32::ctr_type block = r123::Philox4x32()(counter, key);
+    for (std::size_t k = 0; k < 4; ++k) words[i + static_cast<std::int64_t>(k)] = block[k];
   }
-  if (i == n) return;
-  std::uint32_t last[4 * blocks];
-  philox_blocks(stream, first + static_cast<std::uint64_t>(i / 4), last);
-  for (std::int64_t k = 0; i < n; ++i, ++k) words[i] = last[k];
 }
 
 template <class Arch>

@@ -1,3 +1,4 @@
+#include <cadena/autograd/core/error.hpp>
 #include <cadena/autograd/kernels/level.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/product.hpp>
@@ -8,7 +9,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 #include <type_traits>
 
 extern "C" int omp_get_max_threads();
@@ -48,7 +48,10 @@ void product_by_library(const ProductShape& s, MatrixView<const float> a, Matrix
   const dnnl_status_t status =
       dnnl_sgemm(letter(s.a), letter(s.b), s.rows, s.columns, s.inner, 1.0f, a.data, a.stride,
                  b.data, b.stride, accumulate ? 1.0f : 0.0f, c.data, c.stride);
-  if (status != dnnl_success) throw std::runtime_error("product: oneDNN failed");
+  if (status != dnnl_success) {
+    fail("matmul: oneDNN reports status {} for a product of {} x {} and {} x {}",
+         static_cast<int>(status), s.rows, s.inner, s.inner, s.columns);
+  }
 }
 
 enum class Method { dot, columns, blocks, library };

@@ -5,6 +5,7 @@
 #include <cadena/autograd/kernels/lane_core.hpp>
 #include <cadena/autograd/kernels/lane_integer.hpp>
 #include <cadena/autograd/kernels/reduce_kernels.hpp>
+#include <cadena/autograd/kernels/wrap.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -13,7 +14,8 @@ namespace cadena::kernels {
 
 template <class T, class Arch> struct Plus {
   static constexpr T identity = 0;
-  template <class V> static CADENA_INLINE V combine(V a, V b) { return a + b; }
+  static CADENA_INLINE T combine(T a, T b) { return wrapping_sum(a, b); }
+  static CADENA_INLINE Lane<T, Arch> combine(Lane<T, Arch> a, Lane<T, Arch> b) { return a + b; }
 };
 
 // The scalar forms give NaN when either is NaN, as those of Lane do.

@@ -33,13 +33,7 @@ struct Sum {
     return {{in[0].dtype, reduced_shape(in[0].shape, axes, keepdim)}};
   }
   void run(Inputs in, Outputs out) const {
-    kernels::ReduceShape shape{1, 1, 1};
-    const Shape& dims = in[0].shape();
-    for (int i = 0; i < dims.size(); ++i) {
-      const bool before = axes.empty() || i < axes[0];
-      const bool after = !axes.empty() && i > axes.back();
-      (before ? shape.outer : after ? shape.inner : shape.reduced) *= dims[i];
-    }
+    const kernels::ReduceShape shape = reduce_shape(in[0].shape(), axes);
     if (in[0].dtype() == Dtype::int64) {
       kernels::sum(shape, in[0].data<std::int64_t>(), out[0].data<std::int64_t>());
       return;
@@ -50,7 +44,7 @@ struct Sum {
   Gradients vjp(const Backward& b) const {
     return {expand(restore_axes(b.grad(), axes, keepdim), b.in_shape(0))};
   }
-  std::string attributes() const { return to_string(axes) + (keepdim ? " keepdim" : ""); }
+  std::string attributes() const { return attributes_of(axes, keepdim); }
   bool operator==(const Sum&) const = default;
 };
 
@@ -86,16 +80,9 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
   if (x.dim() == 0) {
     return numbers.is_number() ? numbers.to(numbers.dtype()) : reshape(numbers, {});
   }
-  const ops::ReduceLayout layout = ops::reduce_layout(numbers, normal);
-  if (layout.x.impl() == numbers.impl()) {
-    return bind(ops::Sum{normal, keepdim}, numbers);
-  }
-  Axes last;
-  for (int i = x.dim() - normal.size(); i < x.dim(); ++i) {
-    last.push_back(i);
-  }
-  const Tensor total = bind(ops::Sum{last, false}, layout.x);
-  return keepdim ? reshape(total, reduced_shape(x.shape(), normal, true)) : total;
+  return ops::over_axes(numbers, normal, keepdim, [](const Tensor& y, const Axes& over, bool keep) {
+    return bind(ops::Sum{over, keep}, y);
+  });
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
@@ -127,7 +114,7 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
   if (!x.defined()) {
     fail("mean: the tensor is undefined");
   }
-  const Tensor numbers = is_floating(x.dtype()) ? x : x.to(Dtype::float32);
+  const Tensor numbers = ops::floating(x);
   std::int64_t count = 1;
   for (std::int64_t axis : normalize_axes(axes, x.dim(), "mean")) {
     count *= x.shape()[static_cast<int>(axis)];

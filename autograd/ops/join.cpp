@@ -273,6 +273,11 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& size
   return ops::take_apart(x, parts);
 }
 
+std::vector<Tensor> split(const Tensor& x, std::initializer_list<std::int64_t> sizes,
+                          std::int64_t axis) {
+  return split(x, std::vector<std::int64_t>(sizes), axis);
+}
+
 std::vector<Tensor> split(const Tensor& x, std::int64_t size, std::int64_t axis) {
   const Shape& shape = detail::impl_of(x, "split").shape;
   const int a = normalize_axis(axis, shape.size(), "split");
@@ -309,6 +314,12 @@ std::vector<Tensor> unbind(const Tensor& x, std::int64_t axis) {
 }
 
 void ops::list_joins(OpList& list) {
+  const auto piece = [](const char* operation, const std::vector<Tensor>& pieces, std::size_t k) {
+    if (k >= pieces.size()) {
+      fail("{}: {} pieces along the axis, no piece {}", operation, pieces.size(), k);
+    }
+    return pieces[k];
+  };
   const auto values = [](const Shape& shape, std::uint64_t seed) {
     return sample_values(shape, -2, 2, seed);
   };
@@ -332,25 +343,26 @@ void ops::list_joins(OpList& list) {
               stacking(-1)},
              {"0-d", {values({}, 16), values({}, 17)}, stacking(0)},
              {"empty", {values({0}, 18), values({0}, 19)}, stacking(1)}}});
-  const auto splitting = [](const std::vector<std::int64_t>& sizes, std::int64_t axis,
-                            std::size_t k) -> OperatorCall {
-    return [=](std::span<const Tensor> in) { return split(in[0], sizes, axis)[k]; };
+  const auto splitting = [piece](const std::vector<std::int64_t>& sizes, std::int64_t axis,
+                                 std::size_t k) -> OperatorCall {
+    return [=](std::span<const Tensor> in) { return piece("split", split(in[0], sizes, axis), k); };
   };
   list.add({Split::doc,
             {{"rows", {values({5, 2}, 20)}, splitting({2, 3}, 0, 1)},
              {"columns, strided", {transpose(values({5, 2}, 21))}, splitting({1, 0, 4}, -1, 2)},
              {"nothing", {values({5, 2}, 22)}, splitting({5, 0}, 0, 1)},
              {"empty", {values({0, 2}, 23)}, splitting({0, 0}, 0, 0)}}});
-  const auto chunking = [](std::int64_t count, std::int64_t axis, std::size_t k) -> OperatorCall {
-    return [=](std::span<const Tensor> in) { return chunk(in[0], count, axis)[k]; };
+  const auto chunking = [piece](std::int64_t count, std::int64_t axis,
+                                std::size_t k) -> OperatorCall {
+    return [=](std::span<const Tensor> in) { return piece("chunk", chunk(in[0], count, axis), k); };
   };
   list.add({{"chunk", "split into pieces of one size"},
             {{"rows, the last one smaller", {values({5, 2}, 28)}, chunking(2, 0, 1)},
              {"columns", {values({2, 6}, 29)}, chunking(3, -1, 0)},
              {"one piece", {values({5, 2}, 30)}, chunking(1, 0, 0)},
              {"empty", {values({0, 2}, 31)}, chunking(2, 0, 0)}}});
-  const auto unbinding = [](std::int64_t axis, std::size_t k) -> OperatorCall {
-    return [=](std::span<const Tensor> in) { return unbind(in[0], axis)[k]; };
+  const auto unbinding = [piece](std::int64_t axis, std::size_t k) -> OperatorCall {
+    return [=](std::span<const Tensor> in) { return piece("unbind", unbind(in[0], axis), k); };
   };
   list.add({Unbind::doc,
             {{"rows", {values({3, 2}, 24)}, unbinding(0, 1)},

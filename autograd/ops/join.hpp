@@ -24,6 +24,8 @@ std::vector<Tensor> split(const Tensor& x, std::int64_t size, std::int64_t axis 
 /// Pieces of these sizes along an axis, which they fill.
 std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes,
                           std::int64_t axis = 0);
+std::vector<Tensor> split(const Tensor& x, std::initializer_list<std::int64_t> sizes,
+                          std::int64_t axis = 0);
 /// At most `count` pieces of equal size along an axis; the last one may be smaller.
 std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, std::int64_t axis = 0);
 /// The slices along an axis, which disappears.

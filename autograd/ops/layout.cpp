@@ -283,9 +283,9 @@ void ops::list_layout(OpList& list) {
         {"empty", {values({0, 3})}, one([](auto& x) { return transpose(x); })}}});
   list.add({{"flatten", "reshape with neighbouring dimensions merged"},
             {{"last dimensions", {values({2, 3, 2})}, one([](auto& x) { return flatten(x, 1); })},
-             {"all, of a transposed view",
-             {transpose(values({2, 3}))},
-             one([](auto& x) { return flatten(x); })},
+             {"all, of a transposed view", {transpose(values({2, 3}))}, one([](auto& x) {
+                return flatten(x);
+              })},
              {"0-d", {values({})}, one([](auto& x) { return flatten(x); })},
              {"empty", {values({0, 3})}, one([](auto& x) { return flatten(x); })}}});
   list.add(
@@ -301,9 +301,9 @@ void ops::list_layout(OpList& list) {
              {"0-d", {values({})}, one([](auto& x) { return unsqueeze(x, 0); })},
              {"empty", {values({0, 3})}, one([](auto& x) { return unsqueeze(x, 1); })}}});
   list.add({Contiguous::doc,
-            {{"of a transposed view",
-             {transpose(values({2, 3}))},
-             one([](auto& x) { return contiguous(x); })},
+            {{"of a transposed view", {transpose(values({2, 3}))}, one([](auto& x) {
+                return contiguous(x);
+              })},
              {"of what is", {values({2, 3})}, one([](auto& x) { return contiguous(x); })},
              {"empty", {values({0, 3})}, one([](auto& x) { return contiguous(x); })}},
             true,
@@ -318,8 +318,8 @@ void ops::list_layout(OpList& list) {
               one([](auto& x) { return convert(x, Dtype::float32); }),
               false},
              {"to int64",
-              {values({2, 3})},
-              one([](auto& x) { return convert(10 * x, Dtype::int64); }),
+              {sample_values({2, 3}, -9, 9)},
+              one([](auto& x) { return convert(x, Dtype::int64); }),
               false}},
             true,
             {}});

@@ -75,12 +75,15 @@ void list_activations(OpList& list);
 void list_comparisons(OpList& list);
 void list_layout(OpList& list);
 void list_broadcast(OpList& list);
-void list_reductions(OpList& list);
+void list_variance(OpList& list);
+void list_extremes(OpList& list);
+void list_norms(OpList& list);
 void list_slices(OpList& list);
 void list_gather(OpList& list);
 void list_joins(OpList& list);
 void list_products(OpList& list);
 void list_softmax(OpList& list);
+void list_cross_entropy(OpList& list);
 void list_dropout(OpList& list);
 
 }  // namespace ops

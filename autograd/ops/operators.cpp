@@ -11,12 +11,15 @@ const OpList& operators() {
     ops::list_comparisons(list);
     ops::list_layout(list);
     ops::list_broadcast(list);
-    ops::list_reductions(list);
+    ops::list_variance(list);
+    ops::list_extremes(list);
+    ops::list_norms(list);
     ops::list_slices(list);
     ops::list_gather(list);
     ops::list_joins(list);
     ops::list_products(list);
     ops::list_softmax(list);
+    ops::list_cross_entropy(list);
     ops::list_dropout(list);
     return list;
   }();

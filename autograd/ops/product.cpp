@@ -259,23 +259,22 @@ void ops::list_products(OpList& list) {
     return sample_values(shape, -1, 1, seed);
   };
   const OperatorCall product = [](std::span<const Tensor> in) { return matmul(in[0], in[1]); };
-  list.add(
-      {Matmul::doc,
-       {{"matrices", {values({3, 4}, 1), values({4, 5}, 2)}, product},
-        {"vectors", {values({4}, 3), values({4}, 4)}, product},
-        {"matrix and vector", {values({3, 4}, 5), values({4}, 6)}, product},
-        {"vector and matrix", {values({4}, 7), values({4, 2}, 8)}, product},
-        {"batches", {values({2, 3, 4}, 9), values({2, 4, 2}, 10)}, product},
-        {"broadcast batches", {values({2, 1, 2, 3}, 11), values({3, 3, 2}, 12)}, product},
-        {"one matrix for all", {values({2, 2, 3}, 13), values({3, 2}, 14)}, product},
-        {"batches and a vector", {values({2, 2, 3}, 15), values({3}, 16)}, product},
-        {"transposed views",
-         {transpose(values({4, 3}, 17)), transpose(values({5, 4}, 18))},
-         product},
-        {"nothing to sum", {values({2, 0}, 0), values({0, 3}, 0)}, product},
-        {"empty", {values({0, 2}, 0), values({2, 3}, 0)}, product}},
-       true,
-       {}});
+  list.add({Matmul::doc,
+            {{"matrices", {values({3, 4}, 1), values({4, 5}, 2)}, product},
+             {"vectors", {values({4}, 3), values({4}, 4)}, product},
+             {"matrix and vector", {values({3, 4}, 5), values({4}, 6)}, product},
+             {"vector and matrix", {values({4}, 7), values({4, 2}, 8)}, product},
+             {"batches", {values({2, 3, 4}, 9), values({2, 4, 2}, 10)}, product},
+             {"broadcast batches", {values({2, 1, 2, 3}, 11), values({3, 3, 2}, 12)}, product},
+             {"one matrix for all", {values({2, 2, 3}, 13), values({3, 2}, 14)}, product},
+             {"batches and a vector", {values({2, 2, 3}, 15), values({3}, 16)}, product},
+             {"transposed views",
+              {transpose(values({4, 3}, 17)), transpose(values({5, 4}, 18))},
+              product},
+             {"nothing to sum", {values({2, 0}, 0), values({0, 3}, 0)}, product},
+             {"empty", {values({0, 2}, 0), values({2, 3}, 0)}, product}},
+            true,
+            {}});
   const OperatorCall affine = [](std::span<const Tensor> in) {
     return linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor());
   };

@@ -4,45 +4,42 @@
 #include <cadena/autograd/ops/layout.hpp>
 
 #include <algorithm>
+#include <string>
+
+// What reductions have in common.
 
 namespace cadena::ops {
 
-/// A tensor arranged so that the reduced axes are neighbours, as the reduction kernels take it.
-struct ReduceLayout {
-  Tensor x;
-  kernels::ReduceShape shape;
-};
+/// What the kernels make of a contiguous tensor of which neighbouring axes are reduced.
+inline kernels::ReduceShape reduce_shape(const Shape& dims, const Axes& axes) {
+  kernels::ReduceShape shape{1, 1, 1};
+  for (int i = 0; i < dims.size(); ++i) {
+    const bool before = axes.empty() || i < axes[0];
+    const bool after = !axes.empty() && i > axes.back();
+    (before ? shape.outer : after ? shape.inner : shape.reduced) *= dims[i];
+  }
+  return shape;
+}
 
-/// Moves reduced axes (normalized) to the end where they are not neighbours already.
-inline ReduceLayout reduce_layout(const Tensor& x, const Axes& axes) {
-  const Shape& shape = x.shape();
-  const auto is_reduced = [&](int axis) {
-    return std::find(axes.begin(), axes.end(), axis) != axes.end();
-  };
-  ReduceLayout layout{x, {1, 1, 1}};
-  const bool neighbours = axes.empty() || axes.back() - axes[0] + 1 == axes.size();
-  for (int i = 0; i < shape.size(); ++i) {
-    if (is_reduced(i)) {
-      layout.shape.reduced *= shape[i];
-    } else if (!neighbours || axes.empty() || i < axes[0]) {
-      layout.shape.outer *= shape[i];
-    } else {
-      layout.shape.inner *= shape[i];
+/// reduce(x, axes, keepdim), which takes neighbouring axes, for any (normalized) ones: those that
+/// are apart are moved to the end.
+template <class Reduce>
+Tensor over_axes(const Tensor& x, const Axes& axes, bool keepdim, Reduce&& reduce) {
+  if (axes.empty() || axes.back() - axes[0] + 1 == axes.size()) {
+    return reduce(x, axes, keepdim);
+  }
+  Axes order, last;
+  for (int i = 0; i < x.dim(); ++i) {
+    if (std::find(axes.begin(), axes.end(), i) == axes.end()) {
+      order.push_back(i);
     }
   }
-  if (!neighbours) {
-    Axes order;
-    for (int i = 0; i < shape.size(); ++i) {
-      if (!is_reduced(i)) {
-        order.push_back(i);
-      }
-    }
-    for (std::int64_t axis : axes) {
-      order.push_back(axis);
-    }
-    layout.x = permute(x, order);
+  for (const std::int64_t axis : axes) {
+    last.push_back(order.size());
+    order.push_back(axis);
   }
-  return layout;
+  const Tensor result = reduce(permute(x, order), last, false);
+  return keepdim ? reshape(result, reduced_shape(x.shape(), axes, true)) : result;
 }
 
 /// An axis of size 1 put back at each of `axes`, so that the tensor broadcasts over them.
@@ -55,6 +52,15 @@ inline Tensor restore_axes(const Tensor& x, const Axes& axes, bool keepdim) {
     shape.insert(static_cast<int>(axis), 1);
   }
   return reshape(x, shape);
+}
+
+inline std::string attributes_of(const Axes& axes, bool keepdim) {
+  return to_string(axes) + (keepdim ? " keepdim" : "");
+}
+
+/// Integers as float32.
+inline Tensor floating(const Tensor& x) {
+  return is_floating(x.dtype()) ? x : x.to(Dtype::float32);
 }
 
 }  // namespace cadena::ops

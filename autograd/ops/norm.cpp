@@ -1,0 +1,160 @@
+#include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/core/storage.hpp>
+#include <cadena/autograd/core/tensor_impl.hpp>
+#include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/graph/operator.hpp>
+#include <cadena/autograd/kernels/parallel.hpp>
+#include <cadena/autograd/ops/arithmetic.hpp>
+#include <cadena/autograd/ops/broadcast.hpp>
+#include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/functions.hpp>
+#include <cadena/autograd/ops/reduce_layout.hpp>
+#include <cadena/autograd/ops/reduction.hpp>
+#include <cadena/autograd/ops/reduction_samples.hpp>
+
+#include <cmath>
+#include <limits>
+
+namespace cadena {
+namespace ops {
+namespace {
+
+/// √Σx² of n elements `step` apart, none of them NaN, divided by the largest on the way.
+template <class T> T scaled_norm(const T* x, std::int64_t n, std::int64_t step) {
+  double largest = 0, total = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(x[i * step])));
+  }
+  if (largest == 0 || std::isinf(largest)) {
+    return static_cast<T>(largest);
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double ratio = static_cast<double>(x[i * step]) / largest;
+    total += ratio * ratio;
+  }
+  return static_cast<T>(largest * std::sqrt(total));
+}
+
+struct Norm {
+  Axes axes;
+  bool keepdim;
+  static constexpr Doc doc{"norm", "sqrt(sum of x^2 over axes)"};
+  static constexpr Keep keep = Keep::both;
+
+  Types infer(std::span<const Type> in) const {
+    return {{in[0].dtype, reduced_shape(in[0].shape, axes, keepdim)}};
+  }
+  void run(Inputs in, Outputs out) const {
+    const kernels::ReduceShape shape = reduce_shape(in[0].shape(), axes);
+    dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
+      using Limits = std::numeric_limits<T>;
+      // Below this, squares that were rounded to nothing could count.
+      constexpr T small = Limits::min() / (Limits::epsilon() * Limits::epsilon());
+      const std::int64_t results = shape.outer * shape.inner;
+      const auto scratch = detail::Storage::make(static_cast<std::size_t>(results) * sizeof(T));
+      T* center = reinterpret_cast<T*>(scratch->data);
+      std::fill_n(center, results, T(0));
+      const T* x = in[0].data<T>();
+      T* to = out[0].data<T>();
+      kernels::sum_squared_deviations(shape, x, center, to);
+      parallel_for(results,
+                   std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, shape.reduced)),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t i = begin; i < end; ++i) {
+                       const std::int64_t first =
+                           i / shape.inner * shape.reduced * shape.inner + i % shape.inner;
+                       to[i] = to[i] < small || to[i] > Limits::max()
+                                   ? scaled_norm(x + first, shape.reduced, shape.inner)
+                                   : std::sqrt(to[i]);
+                     }
+                   });
+    });
+  }
+  Gradients vjp(const Backward& b) const {
+    const Tensor length = restore_axes(b.out(), axes, keepdim);
+    const Tensor g = restore_axes(b.grad(), axes, keepdim);
+    const Tensor is_zero = length.detach() == 0.0;
+    return {b.in(0) / where(is_zero, 1.0, length) * where(is_zero, 0.0, g)};
+  }
+  std::string attributes() const { return attributes_of(axes, keepdim); }
+  bool operator==(const Norm&) const = default;
+};
+
+/// For p other than 1, 2 and ∞: everything relative to the largest element, a constant that
+/// cancels.
+Tensor general_norm(const Tensor& x, double p, const Axes& axes, bool keepdim) {
+  const Tensor size = abs(x);
+  const Tensor largest = amax(size.detach(), axes, true);
+  const Tensor is_zero = largest == 0.0;
+  const Tensor unscaled = is_zero | (largest == std::numeric_limits<double>::infinity());
+  const Tensor scale = where(unscaled, 1.0, largest);
+  const Tensor total = sum(pow(size / scale, p), axes, true);
+  const Tensor length = where(is_zero, 0.0, scale * pow(where(is_zero, 1.0, total), 1 / p));
+  return keepdim ? length : reshape(length, reduced_shape(x.shape(), axes, false));
+}
+
+}  // namespace
+}  // namespace ops
+
+Tensor norm(const Tensor& x, double p, const Axes& axes, bool keepdim) {
+  const Shape& shape = detail::impl_of(x, "norm").shape;
+  if (!(p >= 1)) {
+    fail("norm: expected p >= 1, got {}", p);
+  }
+  const Axes normal = normalize_axes(axes, shape.size(), "norm");
+  const Tensor numbers = ops::floating(x);
+  if (p == 1 || shape.empty() || x.numel() == 0) {
+    return sum(abs(numbers), normal, keepdim);
+  }
+  if (std::isinf(p)) {
+    return amax(abs(numbers), normal, keepdim);
+  }
+  if (p != 2) {
+    return ops::general_norm(numbers, p, normal, keepdim);
+  }
+  return ops::over_axes(numbers, normal, keepdim, [](const Tensor& y, const Axes& over, bool keep) {
+    return bind(ops::Norm{over, keep}, y);
+  });
+}
+
+namespace ops {
+namespace {
+
+template <double p> Tensor norm_with(const Tensor& x, const Axes& axes, bool keepdim) {
+  return norm(x, p, axes, keepdim);
+}
+
+void append(std::vector<Sample>& samples, const std::string& what, std::vector<Sample> more) {
+  for (Sample& sample : more) {
+    sample.what = what + ", " + sample.what;
+    samples.push_back(std::move(sample));
+  }
+}
+
+}  // namespace
+
+void list_norms(OpList& list) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const auto call = [](auto f) -> OperatorCall {
+    return [f](std::span<const Tensor> in) { return f(in[0]); };
+  };
+
+  std::vector<Sample> samples;
+  append(samples, "p = 2", reduction_samples(norm_with<2.0>));
+  append(samples, "p = 1", reduction_samples(norm_with<1.0>));
+  append(samples, "p = inf", reduction_samples(norm_with<infinity>));
+  append(samples, "p = 3", reduction_samples(norm_with<3.0>));
+  // The gradient is a subgradient there, but has no derivative of its own.
+  samples.push_back({"p = 2, at 0",
+                     {zeros({2, 3}, {.dtype = float64})},
+                     call([](const Tensor& x) { return norm(x, 2, {1}); }),
+                     false});
+  samples.push_back({"p = 2.5, one row 0",
+                     {from_vector<double>({0, 0, 1, -2}, {2, 2})},
+                     call([](const Tensor& x) { return norm(x, 2.5, {1}); }),
+                     false});
+  list.add({Norm::doc, std::move(samples)});
+}
+
+}  // namespace ops
+}  // namespace cadena

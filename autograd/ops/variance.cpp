@@ -1,0 +1,96 @@
+#include <cadena/autograd/core/storage.hpp>
+#include <cadena/autograd/core/tensor_impl.hpp>
+#include <cadena/autograd/graph/operator.hpp>
+#include <cadena/autograd/ops/arithmetic.hpp>
+#include <cadena/autograd/ops/broadcast.hpp>
+#include <cadena/autograd/ops/reduce_layout.hpp>
+#include <cadena/autograd/ops/reduction.hpp>
+#include <cadena/autograd/ops/reduction_samples.hpp>
+
+#include <cmath>
+#include <limits>
+
+namespace cadena {
+namespace ops {
+namespace {
+
+struct Var {
+  Axes axes;
+  double correction;
+  bool keepdim;
+  static constexpr Doc doc{"var", "sum of (x - mean)^2 over axes / (n - correction)"};
+  static constexpr Keep keep = Keep::inputs;
+
+  double divisor(const Shape& shape) const {
+    const std::int64_t count = reduce_shape(shape, axes).reduced;
+    return std::max(0.0, static_cast<double>(count) - correction);
+  }
+  Types infer(std::span<const Type> in) const {
+    return {{in[0].dtype, reduced_shape(in[0].shape, axes, keepdim)}};
+  }
+  void run(Inputs in, Outputs out) const {
+    const kernels::ReduceShape shape = reduce_shape(in[0].shape(), axes);
+    dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
+      const std::int64_t results = shape.outer * shape.inner;
+      const auto scratch = detail::Storage::make(static_cast<std::size_t>(results) * sizeof(T));
+      T* center = reinterpret_cast<T*>(scratch->data);
+      kernels::sum(shape, in[0].data<T>(), center);
+      for (std::int64_t i = 0; i < results; ++i) {
+        center[i] /= static_cast<T>(shape.reduced);
+      }
+      T* to = out[0].data<T>();
+      kernels::sum_squared_deviations(shape, in[0].data<T>(), center, to);
+      const T count = static_cast<T>(divisor(in[0].shape()));
+      for (std::int64_t i = 0; i < results; ++i) {
+        to[i] /= count;
+      }
+    });
+  }
+  Gradients vjp(const Backward& b) const {
+    const Tensor x = b.in(0);
+    const Tensor g = restore_axes(b.grad(), axes, keepdim);
+    return {(g * (2 / divisor(x.shape()))) * (x - mean(x, axes, true))};
+  }
+  std::string attributes() const {
+    return fmt::format("{} correction {}", attributes_of(axes, keepdim), correction);
+  }
+  bool operator==(const Var&) const = default;
+};
+
+}  // namespace
+}  // namespace ops
+
+Tensor var(const Tensor& x, const Axes& axes, VarOptions options) {
+  const int rank = detail::impl_of(x, "var").shape.size();
+  if (!(std::isfinite(options.correction))) {
+    fail("var: expected a finite correction, got {}", options.correction);
+  }
+  if (rank == 0) {
+    return reshape(var(reshape(x, {1}), {0}, options), {});
+  }
+  const Axes normal = normalize_axes(axes, rank, "var");
+  return ops::over_axes(ops::floating(x), normal, options.keepdim,
+                        [&](const Tensor& y, const Axes& over, bool keep) {
+                          return bind(ops::Var{over, options.correction, keep}, y);
+                        });
+}
+
+namespace ops {
+
+void list_variance(OpList& list) {
+  const auto call = [](auto f) -> OperatorCall {
+    return [f](std::span<const Tensor> in) { return f(in[0]); };
+  };
+
+  std::vector<Sample> samples =
+      reduction_samples([](const Tensor& x, const Axes& axes,
+                           bool keepdim) { return var(x, axes, {.keepdim = keepdim}); },
+                        false);
+  samples.push_back({"of a population",
+                     {sample_values({2, 5}, -2, 2, 11)},
+                     call([](const Tensor& x) { return var(x, {1}, {.correction = 0}); })});
+  list.add({Var::doc, std::move(samples)});
+}
+
+}  // namespace ops
+}  // namespace cadena
