@@ -1,6 +1,5 @@
 # What `cmake --install` gives: headers, library, and a package that find_package(Cadena) understands.
 include(CMakePackageConfigHelpers)
-include(GNUInstallDirs)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Cadena)
 install(TARGETS cadena cadena_native EXPORT CadenaTargets)

@@ -29,10 +29,17 @@ Tensor rows(const Tensor& x, std::span<const std::int64_t> samples, bool in_succ
   return Tensor(std::move(result));
 }
 
+Tensor kept(const Tensor& x, const char* what) {
+  if (!x.defined()) {
+    fail("TensorDataset: the tensor of {} is undefined", what);
+  }
+  return x.detach().contiguous();
+}
+
 }  // namespace
 
 TensorDataset::TensorDataset(const Tensor& inputs, const Tensor& targets)
-    : inputs_(inputs.detach().contiguous()), targets_(targets.detach().contiguous()) {
+    : inputs_(kept(inputs, "inputs")), targets_(kept(targets, "targets")) {
   if (inputs.dim() == 0 || targets.dim() == 0 || inputs.shape()[0] != targets.shape()[0]) {
     fail("TensorDataset: inputs and targets differ in their first dimension: {} against {}",
          inputs.shape(), targets.shape());

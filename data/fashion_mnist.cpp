@@ -57,7 +57,8 @@ std::string default_directory() {
     }
   }
   fail(
-      "fashion_mnist: no data in /usr/share/datasets/fashion-mnist or another share directory; "
+      "load_fashion_mnist: no data in /usr/share/datasets/fashion-mnist or another share "
+      "directory; "
       "install it (Debian, Ubuntu: apt-get install dataset-fashion-mnist) or name a directory that "
       "holds train-images-idx3-ubyte.gz and the other three files (--data DIR)");
 }
@@ -66,7 +67,8 @@ Tensor read(const std::string& directory, const std::string& file) {
   const std::string path = find(directory, file);
   if (path.empty()) {
     fail(
-        "fashion_mnist: {} has no {} or {}.gz; install the data (Debian, Ubuntu: apt-get install "
+        "load_fashion_mnist: {} has no {} or {}.gz; install the data (Debian, Ubuntu: apt-get "
+        "install "
         "dataset-fashion-mnist) or name the directory that holds the four files (--data DIR)",
         directory, file, file);
   }
@@ -78,19 +80,19 @@ TensorDataset part(const std::string& directory, const std::string& name) {
   const Tensor labels = read(directory, name + "-labels-idx1-ubyte");
   if (images.dtype() != uint8 || images.dim() != 3 || images.size(1) != pixels ||
       images.size(2) != pixels) {
-    fail("fashion_mnist: {}/{}-images: expected uint8 [n, 28, 28], got {} {}", directory, name,
+    fail("load_fashion_mnist: {}/{}-images: expected uint8 [n, 28, 28], got {} {}", directory, name,
          cadena::name(images.dtype()), images.shape());
   }
   const std::int64_t count = images.size(0);
   if (labels.dtype() != uint8 || labels.shape() != Shape{count}) {
-    fail("fashion_mnist: {}/{}-labels: expected uint8 [{}], one an image, got {} {}", directory,
-         name, count, cadena::name(labels.dtype()), labels.shape());
+    fail("load_fashion_mnist: {}/{}-labels: expected uint8 [{}], one an image, got {} {}",
+         directory, name, count, cadena::name(labels.dtype()), labels.shape());
   }
   const std::span<const std::uint8_t> classes = labels.data<std::uint8_t>();
   for (std::size_t i = 0; i < classes.size(); ++i) {
     if (classes[i] >= fashion_mnist_classes.size()) {
-      fail("fashion_mnist: {}/{}-labels: label {} is {}, expected less than 10", directory, name, i,
-           classes[i]);
+      fail("load_fashion_mnist: {}/{}-labels: label {} is {}, expected less than 10", directory,
+           name, i, classes[i]);
     }
   }
   detail::Ref<detail::TensorImpl> scaled = detail::make_impl(float32, {count, pixels * pixels});

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <span>
 
 namespace cadena::data {
@@ -18,12 +19,30 @@ namespace {
 constexpr std::size_t first_read = std::size_t{1} << 20;
 constexpr std::int64_t most_bytes = std::int64_t{1} << 56;
 
+const char* words_for(const boost::iostreams::gzip_error& error) {
+  namespace gzip = boost::iostreams::gzip;
+  switch (error.error()) {
+    case gzip::bad_crc:
+      return "data whose checksum is not the recorded one";
+    case gzip::bad_header:
+      return "a damaged header, or other bytes after the compressed data";
+    case gzip::bad_footer:
+      return "the end of the file within the checksum";
+    default:
+      return error.zlib_error_code() == boost::iostreams::zlib::buf_error
+                 ? "the end of the file within the compressed data"
+                 : "damaged compressed data";
+  }
+}
+
 class Reader {
  public:
   explicit Reader(const std::string& path) : path_(path) {
     std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored)) {
-      cadena::fail("read_idx: {} is a directory", path);
+    const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+      cadena::fail("read_idx: {} is {}", path,
+                   std::filesystem::is_directory(status) ? "a directory" : "no regular file");
     }
     std::ifstream file(path, std::ios::binary);
     if (!file) {
@@ -81,8 +100,7 @@ class Reader {
       return static_cast<std::size_t>(stream_.sgetn(reinterpret_cast<char*>(bytes.data()),
                                                     static_cast<std::streamsize>(bytes.size())));
     } catch (const boost::iostreams::gzip_error& error) {
-      fail("expected {} bytes of gzip data, got damaged or truncated ones ({})", bytes.size(),
-           error.what());
+      fail("expected {} bytes of gzip data, got {}", bytes.size(), words_for(error));
     } catch (const std::ios_base::failure& error) {
       fail("expected {} bytes, got an error ({})", bytes.size(), error.what());
     }
@@ -151,7 +169,7 @@ const Type* type_of(std::byte code) {
 
 }  // namespace
 
-Tensor read_idx(const std::string& path) {
+Tensor read_idx(const std::string& path) try {
   Reader in(path);
   std::byte magic[4];
   in.read(magic, "header");
@@ -175,19 +193,21 @@ Tensor read_idx(const std::string& path) {
     in.read(dimension, "dimensions");
     shape.push_back(from_big_endian<std::uint32_t>(dimension));
   }
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) {
-    bytes = 0;
-  }
   for (const std::int64_t dimension : shape) {
-    if (dimension > 0 && bytes > most_bytes / dimension) {
+    if (bytes > most_bytes / std::max<std::int64_t>(dimension, 1)) {
       in.fail("expected the data of {} {}, which no file can hold", type->name, shape);
     }
-    bytes *= dimension;
+    bytes *= std::max<std::int64_t>(dimension, 1);
+  }
+  if (numel(shape) == 0) {
+    bytes = 0;
   }
   const std::string what = fmt::format("data for {} {}", type->name, shape);
   const std::vector<std::byte> data = in.read(static_cast<std::size_t>(bytes), what.c_str());
   in.expect_end();
   return type->convert(data, shape);
+} catch (const std::bad_alloc&) {
+  cadena::fail("read_idx: {}: not enough memory to read it", path);
 }
 
 }  // namespace cadena::data

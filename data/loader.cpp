@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -23,7 +24,7 @@ std::vector<std::int64_t> order_of(std::int64_t samples, const LoaderOptions& op
                                    std::int64_t epoch) {
   if (options.shuffle) {
     const Generator generator;
-    generator.set_state({options.seed ^ own_streams, static_cast<std::uint64_t>(epoch)});
+    generator.set_state({*options.seed ^ own_streams, static_cast<std::uint64_t>(epoch)});
     return randperm(samples, {}, generator).to_vector<std::int64_t>();
   }
   std::vector<std::int64_t> order(static_cast<std::size_t>(samples));
@@ -71,8 +72,9 @@ struct Loader::Epoch {
     try {
       while (std::optional<Batch> batch = make()) {
         std::unique_lock lock(mutex);
-        if (!changed.wait(lock, stop, [this] { return ready.size() < ahead; })) {
-          return;  // left early
+        changed.wait(lock, stop, [this] { return ready.size() < ahead; });
+        if (stop.stop_requested()) {
+          return;  // left early; there may be room all the same
         }
         ready.push_back(*std::move(batch));
         changed.notify_one();
@@ -118,6 +120,10 @@ Loader::Loader(std::int64_t samples, LoaderOptions options) : samples_(samples),
   if (options_.batch_size == 0) {
     options_.batch_size = std::max<std::int64_t>(samples, 1);
   }
+  if (options.shuffle && !options.seed) {
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+    options_.seed = static_cast<std::uint64_t>(randint(0, most, {}).item<std::int64_t>());
+  }
 }
 
 std::int64_t Loader::size() const noexcept {
@@ -126,6 +132,9 @@ std::int64_t Loader::size() const noexcept {
 }
 
 Loader::Iterator Loader::begin() {
+  if (!make_batch_) {
+    fail("Loader: it was moved from, and has no data set any more");
+  }
   auto epoch = std::make_unique<Epoch>();
   epoch->make_batch = make_batch_;
   epoch->order = order_of(samples_, options_, epoch_);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace cadena::data {
@@ -12,16 +13,18 @@ namespace cadena::data {
 struct LoaderOptions {
   std::int64_t batch_size = 32;  ///< Samples a batch; 0: all of them, 1: stochastic descent.
   bool shuffle = false;          ///< A new order each epoch, by `seed` and the epoch's number.
-  std::uint64_t seed = 0;
+  /// Drawn from the default generator, which manual_seed seeds, when a loader that shuffles is made
+  /// without one; `options()` then tells it.
+  std::optional<std::uint64_t> seed = {};
   bool drop_last = false;  ///< Leave out the last batch if it is smaller than the others.
   int prefetch = 2;        ///< Batches made ahead by a thread of its own; 0: no such thread.
 };
 
 /// The batches of a data set, epoch after epoch:
 ///   for (auto [inputs, targets] : loader) ...
-/// Each `begin` begins an epoch. The batches depend on the options and on the epoch alone, not on
-/// prefetching. What the data set throws is thrown where its batch is due. An epoch may be left
-/// early, and may outlive the loader.
+/// Each `begin` begins an epoch. The batches depend on the options (with the seed that was drawn)
+/// and on the epoch alone, not on prefetching. What the data set throws is thrown where its batch
+/// is due. An epoch may be left early, and may outlive the loader.
 class Loader {
   struct Epoch;
 
@@ -34,7 +37,6 @@ class Loader {
     };
   }
 
-  std::int64_t sample_count() const noexcept { return samples_; }
   /// Number of batches in an epoch.
   std::int64_t size() const noexcept;
   const LoaderOptions& options() const noexcept { return options_; }

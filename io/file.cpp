@@ -14,12 +14,16 @@
 namespace cadena::io {
 namespace {
 
-/// A file that is removed unless it is kept.
+/// A file beside `target` that is removed unless it is kept.
 class Temporary {
  public:
-  Temporary(std::string path, const std::string& wanted, const char* operation)
-      : path_(std::move(path)), wanted_(wanted), operation_(operation) {
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  Temporary(const std::string& target, const std::string& wanted, const char* operation)
+      : wanted_(wanted), operation_(operation) {
+    static std::atomic<unsigned> counter{0};
+    do {  // a process of the same number that was killed may have left its own
+      path_ = fmt::format("{}.{}-{}.part", target, ::getpid(), ++counter);
+      descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (descriptor_ < 0 && errno == EEXIST);
     if (descriptor_ < 0) {
       failed("cannot be written");
     }
@@ -93,22 +97,37 @@ void sync_directory(const std::filesystem::path& directory) {
 
 }  // namespace
 
+namespace {
+
+/// What a path names in the end, be it there or not: a link stays, its target is replaced or made.
+std::filesystem::path followed(const std::string& path, const char* operation) {
+  namespace fs = std::filesystem;
+  constexpr int most = 40;  // as many as Linux follows
+  fs::path target = path;
+  std::error_code error;
+  for (int links = 0; fs::is_symlink(target, error); ++links) {
+    const fs::path next = links < most ? fs::read_symlink(target, error) : fs::path();
+    if (links == most || error) {
+      fail("{}: {}: {}", operation, path, error ? error.message() : "too many symbolic links");
+    }
+    target = target.parent_path() / next;
+  }
+  return target;
+}
+
+}  // namespace
+
 void write_atomically(const std::string& path, const char* operation,
                       const std::function<void(const Write&)>& content) {
   namespace fs = std::filesystem;
   std::error_code ignored;
-  fs::path target = path;
-  if (fs::is_symlink(target, ignored)) {
-    target = fs::weakly_canonical(target, ignored);  // the link stays, what it names is replaced
-  }
+  const fs::path target = followed(path, operation);
   const fs::file_status status = fs::status(target, ignored);
   if (fs::exists(status) && !fs::is_regular_file(status)) {
     fail("{}: {}: not a regular file", operation, path);
   }
   const fs::path directory = target.has_parent_path() ? target.parent_path() : fs::path(".");
-  static std::atomic<unsigned> counter{0};
-  Temporary file(fmt::format("{}.{}-{}.part", target.string(), ::getpid(), ++counter), path,
-                 operation);
+  Temporary file(target.string(), path, operation);
   if (fs::exists(status)) {
     file.take_mode_of(target.string());
   }

@@ -9,6 +9,7 @@
 #include <bit>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <set>
 
 namespace cadena::io {
@@ -56,7 +57,7 @@ class Reader {
       reject(path_, "tensor {}: dtype {} is not one of F32, F64, I64, U8, BOOL", shown(entry.name),
              entry.dtype_name);
     }
-    detail::Ref<detail::TensorImpl> impl = detail::make_impl(*entry.dtype, entry.shape);
+    const detail::Ref<detail::TensorImpl> impl = allocated(entry);
     const std::uint64_t offset = values_begin_ + entry.begin;
     const std::span<std::byte> bytes(impl->data, static_cast<std::size_t>(entry.end - entry.begin));
     read(offset, bytes);
@@ -69,10 +70,18 @@ class Reader {
                offset + static_cast<std::uint64_t>(wrong - bytes.begin()));
       }
     }
-    return Tensor(std::move(impl));
+    return Tensor(impl);
   }
 
  private:
+  detail::Ref<detail::TensorImpl> allocated(const SafetensorsEntry& entry) const {
+    try {
+      return detail::make_impl(*entry.dtype, entry.shape);
+    } catch (const Error& error) {
+      reject(path_, "tensor {}: {}", shown(entry.name), error.what());
+    }
+  }
+
   void read(std::uint64_t offset, std::span<std::byte> bytes) {
     stream_.seekg(static_cast<std::streamoff>(offset));
     stream_.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
@@ -116,7 +125,24 @@ std::string header_text(const std::string& path, const std::vector<NamedTensor>&
     fail("save_safetensors: {}: a name or the metadata is not UTF-8", path);
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');  // values begin at a multiple of 8 bytes
+  if (text.size() > longest_safetensors_header ||
+      std::max(tensors.size(), options.metadata.size()) > most_safetensors_names) {
+    fail(
+        "save_safetensors: {}: {} tensors and {} entries of metadata, {} bytes of header, could "
+        "not be loaded (at most {} of each and {} bytes are read)",
+        path, tensors.size(), options.metadata.size(), text.size(), most_safetensors_names,
+        longest_safetensors_header);
+  }
   return text;
+}
+
+/// action(), with a lack of memory told as of this file.
+template <class Action> auto reading(const std::string& path, Action&& action) {
+  try {
+    return action();
+  } catch (const std::bad_alloc&) {
+    reject(path, "not enough memory to read it");
+  }
 }
 
 }  // namespace
@@ -149,17 +175,27 @@ void save_safetensors(const std::string& path, const std::vector<NamedTensor>& t
 }
 
 SafetensorsFile load_safetensors(const std::string& path) {
-  Reader reader(path);
-  SafetensorsFile file;
-  for (const SafetensorsEntry& entry : reader.header().entries) {
-    file.tensors.push_back({entry.name, reader.tensor(entry)});
-  }
-  file.metadata = std::move(reader.header().metadata);
-  return file;
+  return reading(path, [&] {
+    Reader reader(path);
+    SafetensorsFile file;
+    for (const SafetensorsEntry& entry : reader.header().entries) {
+      file.tensors.push_back({entry.name, reader.tensor(entry)});
+    }
+    file.metadata = std::move(reader.header().metadata);
+    return file;
+  });
 }
 
-void save_state(const std::string& path, const std::vector<nn::StateEntry>& state,
-                const SaveOptions& options) {
+std::vector<nn::StateEntry> entries_of(const std::vector<NamedCell>& cells) {
+  std::vector<nn::StateEntry> entries;
+  for (const NamedCell& named : cells) {
+    entries.push_back({named.name, named.cell});
+  }
+  return entries;
+}
+
+void save_entries(const std::string& path, const std::vector<nn::StateEntry>& state,
+                  const SaveOptions& options) {
   std::vector<NamedTensor> tensors;
   for (const nn::StateEntry& entry : state) {
     tensors.push_back({entry.name, entry.cell.value()});
@@ -179,11 +215,8 @@ std::string listed(const std::vector<std::string>& names) {
   return names.size() > most ? text + fmt::format(" and {} more", names.size() - most) : text;
 }
 
-}  // namespace
-
-LoadReport load_state(const std::string& path, const std::vector<nn::StateEntry>& state,
-                      const LoadOptions& options) {
-  Reader reader(path);
+LoadReport load_from(Reader reader, const std::string& path,
+                     const std::vector<nn::StateEntry>& state, const LoadOptions& options) {
   std::map<std::string_view, const SafetensorsEntry*> by_name;
   for (const SafetensorsEntry& entry : reader.header().entries) {
     by_name.emplace(entry.name, &entry);
@@ -210,7 +243,7 @@ LoadReport load_state(const std::string& path, const std::vector<nn::StateEntry>
     const Tensor& old = wanted.cell.value();
     if (entry->shape != old.shape() || entry->dtype != old.dtype()) {
       differences +=
-          fmt::format("\n  {}: the model has {} {}, the file {} {}", wanted.name,
+          fmt::format("\n  {}: expected {} {}, the file has {} {}", wanted.name,
                       safetensors_name(old.dtype()), old.shape(), entry->dtype_name, entry->shape);
     }
     found.emplace_back(wanted.cell, entry);
@@ -224,10 +257,10 @@ LoadReport load_state(const std::string& path, const std::vector<nn::StateEntry>
     differences += "\n  missing in the file: " + listed(report.missing);
   }
   if (options.strict && !report.unexpected.empty()) {
-    differences += "\n  not in the model: " + listed(report.unexpected);
+    differences += "\n  only in the file: " + listed(report.unexpected);
   }
   if (!differences.empty()) {
-    reject(path, "the file does not fit the model:{}", differences);
+    reject(path, "the file does not fit what it is loaded into:{}", differences);
   }
   std::vector<Tensor> values;
   for (const auto& [cell, entry] : found) {
@@ -237,6 +270,13 @@ LoadReport load_state(const std::string& path, const std::vector<nn::StateEntry>
     found[i].first.assign(values[i]);
   }
   return report;
+}
+
+}  // namespace
+
+LoadReport load_entries(const std::string& path, const std::vector<nn::StateEntry>& state,
+                        const LoadOptions& options) {
+  return reading(path, [&] { return load_from(Reader(path), path, state, options); });
 }
 
 }  // namespace cadena::io

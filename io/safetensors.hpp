@@ -29,7 +29,7 @@ struct SaveOptions {
 };
 
 struct LoadOptions {
-  bool strict = true;  ///< Names that only the model or only the file has are an Error.
+  bool strict = true;  ///< Names that only one side has are an Error.
 };
 
 /// What a load that was not strict left out.
@@ -46,26 +46,32 @@ void save_safetensors(const std::string& path, const std::vector<NamedTensor>& t
 /// All tensors of a file: float32, float64, int64, uint8 and boolean.
 SafetensorsFile load_safetensors(const std::string& path);
 
-void save_state(const std::string& path, const std::vector<nn::StateEntry>& state,
-                const SaveOptions& options);
-LoadReport load_state(const std::string& path, const std::vector<nn::StateEntry>& state,
-                      const LoadOptions& options);
+// What the templates below do, with entries as nn::state gives them.
+std::vector<nn::StateEntry> entries_of(const std::vector<NamedCell>& cells);
+template <class Model> std::vector<nn::StateEntry> entries_of(const Model& model) {
+  return nn::state(model);
+}
+void save_entries(const std::string& path, const std::vector<nn::StateEntry>& entries,
+                  const SaveOptions& options);
+LoadReport load_entries(const std::string& path, const std::vector<nn::StateEntry>& entries,
+                        const LoadOptions& options);
 
-/// Writes the parameters and buffers of a model under their names; a tied one once.
-template <class Model>
-  requires(!std::is_convertible_v<const Model&, std::vector<NamedTensor>>)
-void save_safetensors(const std::string& path, const Model& model,
+/// Writes the parameters and buffers of a model under their names, a tied one once; or a
+/// std::vector<NamedCell>, such as an optimizer's named_state().
+template <class Source>
+  requires(!std::is_convertible_v<const Source&, std::vector<NamedTensor>>)
+void save_safetensors(const std::string& path, const Source& source,
                       const SaveOptions& options = {}) {
-  save_state(path, nn::state(model), options);
+  save_entries(path, entries_of(source), options);
 }
 
-/// Assigns the tensors of a file to the parameters and buffers of those names. One Error lists all
-/// names that are missing or unexpected (if `strict`) and all shapes and dtypes that differ; the
-/// model then is as it was.
-template <class Model>
-LoadReport load_safetensors(const std::string& path, Model&& model,
+/// Assigns the tensors of a file to a model's parameters and buffers of those names, or to the
+/// cells of a std::vector<NamedCell>. One Error lists all names that are missing or unexpected (if
+/// `strict`) and all shapes and dtypes that differ; then nothing has changed.
+template <class Target>
+LoadReport load_safetensors(const std::string& path, Target&& target,
                             const LoadOptions& options = {}) {
-  return load_state(path, nn::state(model), options);
+  return load_entries(path, entries_of(target), options);
 }
 
 }  // namespace cadena::io

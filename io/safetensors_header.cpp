@@ -37,17 +37,29 @@ constexpr DtypeName dtype_names[] = {
     {"U64", 8, std::nullopt},
 };
 
-/// Finds a name that an object has twice: a JSON value would keep the last one without a word.
-struct RepeatedName {
-  static constexpr std::size_t max_object_size = std::numeric_limits<std::size_t>::max();
-  static constexpr std::size_t max_array_size = max_object_size;
-  static constexpr std::size_t max_key_size = max_object_size;
-  static constexpr std::size_t max_string_size = max_object_size;
+/// Refuses, before values are made of the text, what they would hide (of a name that an object has
+/// twice they keep the last one without a word) and what takes far more memory as values.
+struct Outline {
+  static constexpr std::size_t max_object_size = most_safetensors_names;
+  static constexpr std::size_t max_array_size = 64;
+  static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t max_string_size = max_key_size;
+  static constexpr std::size_t max_depth = 3;  // {name: {"shape": [...]}}
 
   std::vector<std::set<std::string, std::less<>>> open;
-  std::string key, repeated;
+  std::string key, outer_key, problem;
 
-  bool on_object_begin(json::error_code&) {
+  bool refuse(std::string text, json::error_code& error) {
+    problem = std::move(text);
+    error = json::make_error_code(json::error::syntax);
+    return false;
+  }
+
+  bool on_object_begin(json::error_code& error) {
+    if (open.size() == 2) {
+      return refuse(fmt::format("{}: an object inside of the one in the header", shown(outer_key)),
+                    error);
+    }
     open.emplace_back();
     return true;
   }
@@ -61,10 +73,16 @@ struct RepeatedName {
   }
   bool on_key(json::string_view part, std::size_t, json::error_code& error) {
     key.append(part.data(), part.size());
+    if (open.size() == 1) {
+      outer_key = key;
+    } else if (outer_key != "__metadata__" && key != "dtype" && key != "shape" &&
+               key != "data_offsets") {
+      return refuse(
+          fmt::format("tensor {}: unknown member {} in the header", shown(outer_key), shown(key)),
+          error);
+    }
     if (!open.back().insert(key).second) {
-      repeated = key;
-      error = json::make_error_code(json::error::syntax);
-      return false;
+      return refuse(fmt::format("the header has the name {} twice", shown(key)), error);
     }
     key.clear();
     return true;
@@ -89,17 +107,20 @@ constexpr std::uint64_t header_begin = 8;
 
 json::value parse(const std::string& path, std::string_view text) {
   json::error_code error;
-  json::basic_parser<RepeatedName> names(json::parse_options{});
-  const std::size_t seen = names.write_some(false, text.data(), text.size(), error);
-  if (!names.handler().repeated.empty()) {
-    reject(path, "the header has the name {} twice (offset {})", shown(names.handler().repeated),
-           header_begin + seen);
+  json::parse_options options;
+  options.max_depth = Outline::max_depth;
+  json::basic_parser<Outline> outline(options);
+  std::size_t read = outline.write_some(false, text.data(), text.size(), error);
+  if (!outline.handler().problem.empty()) {
+    reject(path, "{} (offset {})", outline.handler().problem, header_begin + read);
   }
   json::parser parser;
-  error.clear();
-  const std::size_t read = parser.write(text.data(), text.size(), error);
+  if (!error) {
+    read = parser.write(text.data(), text.size(), error);
+  }
   if (error) {
-    reject(path, "the header is no JSON: {} (offset {})", error.message(), header_begin + read);
+    reject(path, "the header is no JSON of tensors: {} (offset {})", error.message(),
+           header_begin + read);
   }
   return parser.release();
 }
@@ -124,12 +145,6 @@ class EntryParser {
     const json::object* object = value.if_object();
     if (object == nullptr) {
       reject(path_, "tensor {}: expected an object in the header", shown(name_));
-    }
-    for (const json::key_value_pair& member : *object) {
-      if (member.key() != "dtype" && member.key() != "shape" && member.key() != "data_offsets") {
-        reject(path_, "tensor {}: unknown member {} in the header", shown(name_),
-               shown(member.key()));
-      }
     }
     SafetensorsEntry entry;
     entry.name = name_;

@@ -29,6 +29,8 @@ struct SafetensorsHeader {
 
 /// The longest header that is read, in bytes.
 inline constexpr std::uint64_t longest_safetensors_header = 100'000'000;
+/// The most tensors, and the most entries of __metadata__.
+inline constexpr std::size_t most_safetensors_names = 1'000'000;
 
 /// A file that is not what it says it is.
 template <class... Arguments>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -249,6 +250,13 @@ template <auto pointer> consteval std::string_view printed_name() {
     text.remove_suffix(1);
   }
   return text;
+}
+
+/// T as the compiler prints it.
+template <class T> consteval std::string_view type_name() {
+  std::string_view text = __PRETTY_FUNCTION__;
+  text.remove_prefix(text.find("T = ") + 4);
+  return text.substr(0, std::min(text.find("; std::"), text.size() - 1));
 }
 
 template <class T, std::size_t index> consteval auto address_of_field() {

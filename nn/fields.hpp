@@ -13,6 +13,7 @@
 #include <string_view>
 #include <type_traits>
 #include <variant>
+#include <vector>
 
 namespace cadena {
 
@@ -42,6 +43,7 @@ class FieldVisitor {
   /// A defined Parameter (trainable) or Buffer.
   virtual void cell(const std::string& name, const Cell& cell, bool trainable);
   virtual void mode(Mode& mode);
+  virtual void generator(Generator& generator);
   using Copy = std::shared_ptr<void> (*)(const void*);
   /// What a shared pointer to `object` shall point to instead; null leaves it.
   virtual std::shared_ptr<void> replace(const void* object, Copy copy);
@@ -57,6 +59,7 @@ class Walk {
   explicit Walk(nn::FieldVisitor& visitor) : visitor_(visitor) {}
   void cell(const Cell& cell, bool trainable);
   void mode(nn::Mode& mode) { visitor_.mode(mode); }
+  void generator(Generator& generator) { visitor_.generator(generator); }
   std::shared_ptr<void> replace(const void* object, nn::FieldVisitor::Copy copy) {
     return visitor_.replace(object, copy);
   }
@@ -64,10 +67,14 @@ class Walk {
   std::size_t enter(std::string_view name);
   std::size_t enter(std::size_t index);
   void leave(std::size_t length) { path_.resize(length); }
+  /// Goes into a shared object. Error if the walk is inside of it already.
+  void open(const void* object);
+  void close() { open_.pop_back(); }
 
  private:
   nn::FieldVisitor& visitor_;
   std::string path_;
+  std::vector<const void*> open_;
 };
 
 template <class T> inline constexpr bool is_field = false;
@@ -77,13 +84,15 @@ template <class T, template <class...> class Template> inline constexpr bool is_
 template <template <class...> class Template, class... T>
 inline constexpr bool is_instance<Template<T...>, Template> = true;
 
-/// Values that hold nothing to train: numbers, text, functions, what is empty.
+/// Values that hold nothing to train: numbers, text, function pointers, what is empty.
 template <class T>
-inline constexpr bool is_plain =
-    plain_value<T> || std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_empty_v<T> ||
-    std::is_convertible_v<const T&, std::string_view> || std::is_member_pointer_v<T> ||
-    (std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>) ||
-    is_instance<T, std::function> || std::is_same_v<T, Dims> || std::is_same_v<T, Generator>;
+inline constexpr bool is_plain = plain_value<T> || std::is_arithmetic_v<T> || std::is_enum_v<T> ||
+                                 std::is_empty_v<T> ||
+                                 std::is_convertible_v<const T&, std::string_view> ||
+                                 std::is_member_pointer_v<T> ||
+                                 (std::is_pointer_v<T> &&
+                                  std::is_function_v<std::remove_pointer_t<T>>) ||
+                                 std::is_same_v<T, Dims>;
 
 template <class T>
 concept Listed = requires {
@@ -95,6 +104,13 @@ concept Named = requires {
   typename T::key_compare;
   requires std::is_convertible_v<const typename T::key_type&, std::string_view>;
 };
+template <class T>
+concept Map = requires {
+  typename T::key_type;
+  typename T::mapped_type;
+};
+template <class T>
+concept PlainMap = Map<T> && is_plain<typename T::mapped_type>;
 template <class T>
 concept Sequence = requires(T& values) {
   typename T::value_type;
@@ -155,6 +171,7 @@ template <class T> void walk_aggregate(T& model, Walk& walk) {
 /// A pointer to an object that several fields may share.
 template <class T> void walk_shared(T& pointer, Walk& walk) {
   using Object = std::remove_const_t<typename T::element_type>;
+  walk.open(pointer.get());
   if constexpr (std::is_copy_constructible_v<Object> && !std::is_const_v<T>) {
     const auto copy = [](const void* object) -> std::shared_ptr<void> {
       return std::make_shared<Object>(*static_cast<const Object*>(object));
@@ -164,6 +181,7 @@ template <class T> void walk_shared(T& pointer, Walk& walk) {
     }
   }
   walk_fields(*pointer, walk);
+  walk.close();
 }
 
 template <class T> void walk_fields(T& field, Walk& walk) {
@@ -174,11 +192,26 @@ template <class T> void walk_fields(T& field, Walk& walk) {
     if constexpr (!std::is_const_v<T>) {
       walk.mode(field);
     }
+  } else if constexpr (std::is_same_v<Plain, Generator>) {
+    if constexpr (!std::is_const_v<T>) {
+      walk.generator(field);
+    }
   } else if constexpr (is_plain<Plain>) {
   } else if constexpr (std::is_same_v<Plain, Tensor> || std::is_same_v<Plain, Cell>) {
     static_assert(!std::is_same_v<Plain, T> && std::is_same_v<Plain, T>,
                   "cadena: a Tensor in a model would be neither trained nor saved: write Parameter "
                   "or Buffer, and pass what is no state as an argument");
+  } else if constexpr (is_instance<Plain, std::function>) {
+    static_assert(!std::is_same_v<Plain, T> && std::is_same_v<Plain, T>,
+                  "cadena: layers inside a std::function would be neither trained nor saved: write "
+                  "their type, a std::variant of types or a function pointer; one that holds no "
+                  "layers is skipped by template <> inline constexpr bool "
+                  "cadena::plain_value<std::function<...>> = true;");
+  } else if constexpr (std::is_pointer_v<Plain>) {
+    static_assert(!std::is_pointer_v<Plain>,
+                  "cadena: what a plain pointer points to is no part of the model: write the type "
+                  "itself, std::unique_ptr or std::shared_ptr; a pointer is skipped by "
+                  "template <> inline constexpr bool cadena::plain_value<T*> = true;");
   } else if constexpr (Listed<Plain>) {
     walk_listed(field, Plain::fields(), walk);
   } else if constexpr (std::is_bounded_array_v<Plain> || Sequence<Plain>) {
@@ -192,6 +225,10 @@ template <class T> void walk_fields(T& field, Walk& walk) {
     for (auto& [name, part] : field) {
       walk_part(part, std::string_view(name), walk);
     }
+  } else if constexpr (Map<Plain>) {
+    static_assert(PlainMap<Plain>,
+                  "cadena: the keys of a map name what it holds, in their order: write "
+                  "std::map<std::string, T>, or std::vector<T> if they are numbers");
   } else if constexpr (is_instance<Plain, std::optional> || is_instance<Plain, std::unique_ptr> ||
                        is_instance<Plain, std::shared_ptr>) {
     static_assert(!std::is_polymorphic_v<std::remove_cvref_t<decltype(*field)>>,
@@ -236,15 +273,17 @@ namespace nn {
 
 /// Whether T itself can be a field of a model (its own fields are looked at when it is walked).
 template <class T>
-concept Walkable = detail::is_field<T> || std::is_same_v<T, Mode> || detail::is_plain<T> ||
-    detail::Listed<T> || std::is_bounded_array_v<T> || detail::Sequence<T> || detail::Named<T> ||
-    detail::is_instance<T, std::optional> || detail::is_instance<T, std::unique_ptr> ||
-    detail::is_instance<T, std::shared_ptr> || detail::is_instance<T, std::variant> ||
-    detail::TupleLike<T> ||(std::is_aggregate_v<T>&& std::is_class_v<T> && !detail::has_base<T>);
+concept Walkable = detail::is_field<T> || std::is_same_v<T, Mode> || std::is_same_v<T, Generator> ||
+    detail::is_plain<T> || detail::Listed<T> || std::is_bounded_array_v<T> || detail::Sequence<T> ||
+    detail::Named<T> || detail::is_instance<T, std::optional> ||
+    detail::is_instance<T, std::unique_ptr> || detail::is_instance<T, std::shared_ptr> ||
+    detail::is_instance<T, std::variant> || detail::PlainMap<T> || detail::TupleLike<T> ||
+    (std::is_aggregate_v<T>&& std::is_class_v<T> && !detail::has_base<T>);
 
 /// Shows every Parameter, Buffer and Mode of a model to the visitor, in the order of declaration.
 /// Structs, arrays, vectors, maps with text as key, optionals, tuples, variants and smart pointers
-/// are walked; numbers, text, enumerations, functions and lambdas without captures are skipped;
+/// are walked; numbers, text, enumerations, function pointers and lambdas without captures are
+/// skipped;
 /// anything else does not compile.
 template <class Model> void walk(Model& model, FieldVisitor& visitor) {
   detail::Walk walk(visitor);

@@ -17,17 +17,48 @@ TensorOptions options_of(const Cell& cell, const char* initialiser) {
   return {.dtype = dtype};
 }
 
-double kaiming_scale(const Place& weight, const KaimingOptions& options) {
-  const Fans both = fans(weight.cell().value().shape());
+Fans fans_of(const Place& weight, const char* initialiser) {
+  const Shape& shape = weight.cell().value().shape();
+  if (shape.size() < 2) {
+    fail("{}: expected a weight [outputs, inputs, ...], got shape {}", initialiser, shape);
+  }
+  return fans(shape);
+}
+
+double kaiming_scale(const Place& weight, const KaimingOptions& options, const char* initialiser) {
+  const Fans both = fans_of(weight, initialiser);
   const double fan = options.fan == Fan::in ? both.in : both.out;
   const double gain = options.gain.value_or(std::sqrt(2 / (1 + options.slope * options.slope)));
   return fan > 0 ? gain / std::sqrt(fan) : 0;
 }
 
-double xavier_scale(const Place& weight, const XavierOptions& options) {
-  const Fans both = fans(weight.cell().value().shape());
+double xavier_scale(const Place& weight, const XavierOptions& options, const char* initialiser) {
+  const Fans both = fans_of(weight, initialiser);
   const double sum = both.in + both.out;
   return sum > 0 ? options.gain * std::sqrt(2 / sum) : 0;
+}
+
+void fill_uniform(const Place& place, double low, double high, const Generator& generator,
+                  const char* initialiser) {
+  const NoGrad no_grad;
+  const TensorOptions options = options_of(place.cell(), initialiser);
+  if (!std::isfinite(low) || !std::isfinite(high) || low > high) {
+    fail("{}: expected finite bounds, low at most high, got {} and {}", initialiser, low, high);
+  }
+  const Shape shape = place.cell().value().shape();
+  place.cell().assign(low + (high - low) * rand(shape, options, generator));
+}
+
+void fill_normal(const Place& place, double mean, double deviation, const Generator& generator,
+                 const char* initialiser) {
+  const NoGrad no_grad;
+  const TensorOptions options = options_of(place.cell(), initialiser);
+  if (!std::isfinite(mean) || !std::isfinite(deviation) || deviation < 0) {
+    fail("{}: expected a finite mean and a finite deviation of at least 0, got {} and {}",
+         initialiser, mean, deviation);
+  }
+  const Shape shape = place.cell().value().shape();
+  place.cell().assign(mean + deviation * randn(shape, options, generator));
 }
 
 }  // namespace
@@ -50,35 +81,33 @@ void constant(Place place, double value) {
 }
 
 void uniform(Place place, double low, double high, const Generator& generator) {
-  const NoGrad no_grad;
-  const Shape shape = place.cell().value().shape();
-  const TensorOptions options = options_of(place.cell(), "uniform");
-  place.cell().assign(low + (high - low) * rand(shape, options, generator));
+  fill_uniform(place, low, high, generator, "uniform");
 }
 
 void normal(Place place, double mean, double deviation, const Generator& generator) {
-  const NoGrad no_grad;
-  const Shape shape = place.cell().value().shape();
-  const TensorOptions options = options_of(place.cell(), "normal");
-  place.cell().assign(mean + deviation * randn(shape, options, generator));
+  fill_normal(place, mean, deviation, generator, "normal");
 }
 
 void xavier_uniform(Place weight, const XavierOptions& options) {
-  const double bound = std::sqrt(3.0) * xavier_scale(weight, options);
-  uniform(weight, -bound, bound, options.generator);
+  constexpr const char* name = "xavier_uniform";
+  const double bound = std::sqrt(3.0) * xavier_scale(weight, options, name);
+  fill_uniform(weight, -bound, bound, options.generator, name);
 }
 
 void xavier_normal(Place weight, const XavierOptions& options) {
-  normal(weight, 0, xavier_scale(weight, options), options.generator);
+  constexpr const char* name = "xavier_normal";
+  fill_normal(weight, 0, xavier_scale(weight, options, name), options.generator, name);
 }
 
 void kaiming_uniform(Place weight, const KaimingOptions& options) {
-  const double bound = std::sqrt(3.0) * kaiming_scale(weight, options);
-  uniform(weight, -bound, bound, options.generator);
+  constexpr const char* name = "kaiming_uniform";
+  const double bound = std::sqrt(3.0) * kaiming_scale(weight, options, name);
+  fill_uniform(weight, -bound, bound, options.generator, name);
 }
 
 void kaiming_normal(Place weight, const KaimingOptions& options) {
-  normal(weight, 0, kaiming_scale(weight, options), options.generator);
+  constexpr const char* name = "kaiming_normal";
+  fill_normal(weight, 0, kaiming_scale(weight, options, name), options.generator, name);
 }
 
 }  // namespace cadena::nn

@@ -33,9 +33,10 @@ enum class Fan { in, out };
 void zeros(Place place);
 void ones(Place place);
 void constant(Place place, double value);
-/// Uniform from low to high.
+/// Uniform from low to high. Error unless both are finite and low <= high.
 void uniform(Place place, double low, double high,
              const Generator& generator = default_generator());
+/// Error unless both are finite and the deviation is at least 0.
 void normal(Place place, double mean, double deviation,
             const Generator& generator = default_generator());
 

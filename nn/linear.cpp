@@ -12,6 +12,9 @@ Linear::Linear(std::int64_t inputs, std::int64_t outputs, const LinearOptions& o
     fail("Linear: expected numbers of inputs and outputs of at least 0, got {} and {}", inputs,
          outputs);
   }
+  if (!is_floating(options.dtype)) {
+    fail("Linear: expected float32 or float64 as dtype, got {}", name(options.dtype));
+  }
   weight = Parameter(cadena::zeros({outputs, inputs}, {.dtype = options.dtype}));
   const double bound = inputs > 0 ? 1 / std::sqrt(static_cast<double>(inputs)) : 0;
   uniform(weight, -bound, bound, options.generator);

@@ -1,4 +1,5 @@
 #include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/ops/activation.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
@@ -6,6 +7,8 @@
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/nn/loss.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 
 namespace cadena::nn {
@@ -19,6 +22,32 @@ void check_shapes(const char* loss, const Tensor& prediction, const Tensor& targ
     fail("{}: prediction and target must have the same shape, got {} and {}", loss,
          prediction.shape(), target.shape());
   }
+}
+
+/// Error if an element is outside [0, 1]; `hint` says what else was meant. NaN passes: the loss
+/// shows it.
+void check_unit(const char* loss, const char* what, const Tensor& x, const char* hint) {
+  constexpr std::int64_t piece = 65536;
+  const Tensor values = (is_floating(x.dtype()) ? x : x.to(float32)).detach().contiguous();
+  dispatch_floating(values.dtype(), loss, [&]<class T>() {
+    const std::span<const T> all = values.data<T>();
+    const auto is_outside = [](T value) { return (value < 0) | (value > 1); };
+    std::atomic<bool> outside = false;
+    parallel_for(std::ssize(all), piece, [&](std::int64_t begin, std::int64_t end) {
+      bool any = false;
+      for (std::int64_t i = begin; i < end; ++i) {
+        any |= is_outside(all[static_cast<std::size_t>(i)]);
+      }
+      if (any) {
+        outside = true;
+      }
+    });
+    if (outside) {
+      const auto first = std::find_if(all.begin(), all.end(), is_outside);
+      fail("{}: the {} is {} (element {}), outside [0, 1]{}", loss, what, *first,
+           first - all.begin(), hint);
+    }
+  });
 }
 
 Tensor reduced(const Tensor& losses, Reduction reduction) {
@@ -39,6 +68,26 @@ Tensor of_examples(const Tensor& losses) {
     outputs.push_back(axis);
   }
   return outputs.empty() ? losses : sum(losses, outputs);
+}
+
+/// Of probabilities [classes], which are those of one example, or [M, classes].
+Tensor of_classes(const Tensor& losses) {
+  return losses.dim() == 1 ? sum(losses) : of_examples(losses);
+}
+
+/// One-hot rows of class indices.
+Tensor rows_of(const char* loss, const Tensor& labels, std::int64_t classes, Dtype dtype) {
+  if (labels.dtype() == boolean) {
+    fail("{}: expected int64 or uint8 labels, got boolean", loss);
+  }
+  const std::vector<std::int64_t> all = labels.to_vector<std::int64_t>();
+  const auto wrong = std::find_if(
+      all.begin(), all.end(), [&](std::int64_t label) { return label < 0 || label >= classes; });
+  if (wrong != all.end()) {
+    fail("{}: label {} (element {}) is outside [0, {}), the number of classes", loss, *wrong,
+         wrong - all.begin(), classes);
+  }
+  return one_hot(labels, classes, {.dtype = dtype});
 }
 
 /// ln p, and its tangent at `floor` below it.
@@ -74,8 +123,12 @@ Tensor half_squared_error(const Tensor& prediction, const Tensor& target, Reduct
 
 Tensor binary_cross_entropy(const Tensor& probabilities, const Tensor& target,
                             Reduction reduction) {
-  check_shapes("binary_cross_entropy", probabilities, target);
-  return reduced(bernoulli_losses(probabilities, numeric(target, probabilities)), reduction);
+  constexpr const char* loss = "binary_cross_entropy";
+  check_shapes(loss, probabilities, target);
+  const Tensor y = numeric(target, probabilities);
+  check_unit(loss, "prediction", probabilities, "; for logits: binary_cross_entropy_with_logits");
+  check_unit(loss, "target", y, "");
+  return reduced(bernoulli_losses(probabilities, y), reduction);
 }
 
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target,
@@ -87,14 +140,17 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
 
 Tensor multiclass_cross_entropy(const Tensor& probabilities, const Tensor& target,
                                 Reduction reduction) {
+  constexpr const char* loss = "multiclass_cross_entropy";
+  Tensor y = target;
   if (probabilities.defined() && target.defined() && !is_floating(target.dtype()) &&
       target.dim() + 1 == probabilities.dim()) {
-    const Tensor rows = one_hot(target, probabilities.size(-1), {.dtype = probabilities.dtype()});
-    return multiclass_cross_entropy(probabilities, rows, reduction);
+    y = rows_of(loss, target, probabilities.size(-1), probabilities.dtype());
   }
-  check_shapes("multiclass_cross_entropy", probabilities, target);
-  return reduced(of_examples(bernoulli_losses(probabilities, numeric(target, probabilities))),
-                 reduction);
+  check_shapes(loss, probabilities, y);
+  y = numeric(y, probabilities);
+  check_unit(loss, "prediction", probabilities, "; for logits: cross_entropy");
+  check_unit(loss, "target", y, "");
+  return reduced(of_classes(bernoulli_losses(probabilities, y)), reduction);
 }
 
 }  // namespace cadena::nn

@@ -19,9 +19,9 @@ Tensor mse(const Tensor& prediction, const Tensor& target, Reduction reduction =
 Tensor half_squared_error(const Tensor& prediction, const Tensor& target,
                           Reduction reduction = Reduction::sum);
 
-/// -(y ln ŷ + (1 - y) ln(1 - ŷ)), elementwise, ŷ and y in [0, 1]. Below 1e-12 the logarithm goes on
-/// as its tangent, so that values (at most 28.7) and gradients (at most 1e12) are finite at 0
-/// and 1.
+/// -(y ln ŷ + (1 - y) ln(1 - ŷ)), elementwise, ŷ and y in [0, 1] (Error if not). Below 1e-12 the
+/// logarithm goes on as its tangent, so that values (at most 28.7) and gradients (at most 1e12) are
+/// finite at 0 and 1.
 Tensor binary_cross_entropy(const Tensor& probabilities, const Tensor& target,
                             Reduction reduction = Reduction::mean);
 
@@ -31,7 +31,8 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
 
 /// Cross-entropy over all outputs, -Σ_k (y_k ln ŷ_k + (1 - y_k) ln(1 - ŷ_k)) of each example: for
 /// probabilities [M, classes] (of softmax or normalized_logistic) and targets of the same shape, or
-/// class indices [M]. Reduced as half_squared_error; finite as binary_cross_entropy.
+/// class indices [M]; [classes] and a single index are one example. Reduced as half_squared_error;
+/// checked and finite as binary_cross_entropy.
 Tensor multiclass_cross_entropy(const Tensor& probabilities, const Tensor& target,
                                 Reduction reduction = Reduction::mean);
 

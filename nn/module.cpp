@@ -12,6 +12,10 @@ void Collector::cell(const std::string& name, const Cell& cell, bool trainable) 
       entry.other_names.push_back(name);
       return;
     }
+    if (entry.name == name) {
+      fail("model: two parameters or buffers are called {} (a field weight_ is called weight)",
+           name);
+    }
   }
   entries.push_back({name, cell, trainable});
 }
@@ -27,6 +31,25 @@ std::shared_ptr<void> SharedCopier::replace(const void* object, Copy copy) {
   }
   copies_.push_back({object, copy(object)});
   return copies_.back().copy;
+}
+
+void SharedCopier::generator(Generator& generator) {
+  if (generator == default_generator()) {
+    return;
+  }
+  for (const auto& [original, copy] : generators_) {
+    if (generator == copy) {
+      return;  // inside of a copy that was reached a second time
+    }
+    if (generator == original) {
+      generator = copy;
+      return;
+    }
+  }
+  const Generator copy;
+  copy.set_state(generator.state());
+  generators_.emplace_back(generator, copy);
+  generator = copy;
 }
 
 std::vector<Cell> cells_of(const std::vector<nn::StateEntry>& entries, bool trainable) {

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <cadena/autograd/core/random.hpp>
 #include <cadena/nn/fields.hpp>
 
-#include <concepts>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -40,10 +41,11 @@ class ModeSetter final : public nn::FieldVisitor {
   bool training_;
 };
 
-/// Gives a copied model its own shared objects, with the same ties.
+/// Gives a copied model its own shared objects and generators, with the same ties.
 class SharedCopier final : public nn::FieldVisitor {
  public:
   std::shared_ptr<void> replace(const void* object, Copy copy) override;
+  void generator(Generator& generator) override;
 
  private:
   struct Copied {
@@ -51,6 +53,7 @@ class SharedCopier final : public nn::FieldVisitor {
     std::shared_ptr<void> copy;
   };
   std::vector<Copied> copies_;
+  std::vector<std::pair<Generator, Generator>> generators_;  // original, copy
 };
 
 std::vector<Cell> cells_of(const std::vector<nn::StateEntry>& entries, bool trainable);
@@ -102,8 +105,13 @@ template <class Model>
   requires(!std::is_const_v<Model>)
 void eval(Model& model) { train(model, false); }
 
-/// A model of its own with the same values: as a copy, and what smart pointers share is copied too.
-template <std::copy_constructible Model> Model clone(const Model& model) {
+/// A model of its own with the same values: as a copy, and what copies of a shared_ptr or of a
+/// Generator would share is copied too. The default generator stays: it is everybody's.
+template <class Model> Model clone(const Model& model) {
+  static_assert(std::is_copy_constructible_v<Model>,
+                "cadena: clone makes a copy, which this model does not allow: instead of a "
+                "std::unique_ptr write the type itself, std::vector or std::optional of it, or "
+                "std::shared_ptr (a clone has its own)");
   Model copy = model;
   detail::SharedCopier copier;
   walk(copy, copier);

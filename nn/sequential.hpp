@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cadena/autograd/core/error.hpp>
 #include <cadena/nn/fields.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <tuple>
 #include <utility>
 
@@ -10,7 +12,8 @@ namespace cadena::nn {
 
 /// Layers one after the other, of any types that can be called with a Tensor:
 ///   Sequential model{Linear(2, 8), Tanh{}, Linear(8, 2)};
-/// Parameters are named by position: 0.weight, 0.bias, 2.weight, 2.bias.
+/// Parameters are named by position: 0.weight, 0.bias, 2.weight, 2.bias. An Error of a layer says
+/// at which position it is.
 template <class... Layers> class Sequential {
  public:
   Sequential() requires(std::default_initializable<Layers>&&...) = default;
@@ -21,7 +24,8 @@ template <class... Layers> class Sequential {
     return std::apply(
         [&](const auto&... layer) {
           Tensor value = x;
-          ((value = layer(value)), ...);
+          [[maybe_unused]] std::size_t position = 0;
+          ((value = applied(layer, position++, value)), ...);
           return value;
         },
         layers_);
@@ -35,6 +39,15 @@ template <class... Layers> class Sequential {
   static auto fields() { return transparent<&Sequential::layers_>{}; }
 
  private:
+  template <class Layer>
+  static Tensor applied(const Layer& layer, std::size_t position, const Tensor& x) {
+    try {
+      return layer(x);
+    } catch (const Error& error) {
+      fail("Sequential: layer {} ({}): {}", position, detail::type_name<Layer>(), error.what());
+    }
+  }
+
   std::tuple<Layers...> layers_;
 };
 

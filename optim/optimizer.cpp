@@ -93,15 +93,24 @@ Optimizer::~Optimizer() = default;
 Optimizer::Optimizer(Optimizer&&) noexcept = default;
 Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
 
+Optimizer::Impl& Optimizer::impl() const {
+  if (!impl_) {
+    fail("optimizer: it was moved from, and has no parameters any more");
+  }
+  return *impl_;
+}
+
 void Optimizer::step() {
   const NoGrad no_grad;
-  Plan& plan = impl_->plan;
+  Impl& impl = this->impl();
+  Plan& plan = impl.plan;
+  bool any = false;
   struct Cleared {
     Plan& plan;
     ~Cleared() { plan.clear(); }
   } cleared{plan};
-  for (std::size_t g = 0; g < impl_->groups.size(); ++g) {
-    const GroupOfMembers& group = impl_->groups[g];
+  for (std::size_t g = 0; g < impl.groups.size(); ++g) {
+    const GroupOfMembers& group = impl.groups[g];
     const double rate = number_in(group.lr);
     double t_of_update = -1;  // of the constants last made
     for (std::size_t i = 0; i < group.members.size(); ++i) {
@@ -110,7 +119,8 @@ void Optimizer::step() {
       if (!gradient.defined()) {
         continue;
       }
-      impl_->check(member, gradient, g, i);
+      any = true;
+      impl.check(member, gradient, g, i);
       double t = 0;
       if (member.step.defined()) {
         t = number_in(member.step) + 1;
@@ -126,23 +136,32 @@ void Optimizer::step() {
       plan.add(member, std::move(gradient));
     }
   }
+  if (!any) {
+    fail(
+        "{}: step: not one of its parameters has a gradient: backward was not called since they "
+        "were dropped (zero_grad), or it reached the parameters of another model than the one that "
+        "the optimizer was made for, a copy say",
+        impl.name);
+  }
   plan.run();
-  set_number(impl_->steps, number_in(impl_->steps) + 1);
+  set_number(impl.steps, number_in(impl.steps) + 1);
 }
 
 void Optimizer::zero_grad() {
-  for (const GroupOfMembers& group : impl_->groups) {
+  for (const GroupOfMembers& group : impl().groups) {
     for (const Cell& parameter : group.parameters) {
       parameter.zero_grad();
     }
   }
 }
 
-std::size_t Optimizer::group_count() const noexcept { return impl_->groups.size(); }
+std::size_t Optimizer::group_count() const { return impl().groups.size(); }
 
 void Optimizer::check_group(std::size_t group) const {
-  if (group >= impl_->groups.size()) {
-    fail("{}: group {} of {}", impl_->name, group, impl_->groups.size());
+  const std::size_t count = impl().groups.size();
+  if (group >= count) {
+    fail("{}: there is no group {}; there {} {} group{}, counted from 0", impl_->name, group,
+         count == 1 ? "is" : "are", count, count == 1 ? "" : "s");
   }
 }
 
@@ -157,7 +176,7 @@ double Optimizer::lr(std::size_t group) const {
 }
 
 void Optimizer::set_lr(double lr) {
-  for (std::size_t g = 0; g < impl_->groups.size(); ++g) {
+  for (std::size_t g = 0; g < group_count(); ++g) {
     set_lr(g, lr);
   }
 }
@@ -167,10 +186,10 @@ void Optimizer::set_lr(std::size_t group, double lr) {
   set_number(impl_->groups[group].lr, check_at_least_0(impl_->name, "lr", lr));
 }
 
-std::int64_t Optimizer::steps() const { return static_cast<std::int64_t>(number_in(impl_->steps)); }
+std::int64_t Optimizer::steps() const { return static_cast<std::int64_t>(number_in(impl().steps)); }
 
 const Cell& Optimizer::state(const Cell& parameter, std::string_view name) const {
-  for (const GroupOfMembers& group : impl_->groups) {
+  for (const GroupOfMembers& group : impl().groups) {
     for (const Member& member : group.members) {
       if (!(member.parameter == parameter)) {
         continue;
@@ -190,7 +209,7 @@ const Cell& Optimizer::state(const Cell& parameter, std::string_view name) const
 }
 
 std::vector<NamedCell> Optimizer::named_state() const {
-  std::vector<NamedCell> all{{"steps", impl_->steps}};
+  std::vector<NamedCell> all{{"steps", impl().steps}};
   std::size_t index = 0;
   for (std::size_t g = 0; g < impl_->groups.size(); ++g) {
     const GroupOfMembers& group = impl_->groups[g];

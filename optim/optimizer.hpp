@@ -29,7 +29,8 @@ struct States {
 
 /// Updates parameters from their gradients. All parameters are updated in one parallel loop, in
 /// place where nobody else holds the memory and into fresh memory otherwise, so a saved value, a
-/// view or a snapshot keeps what it saw. The same bits for any number of threads.
+/// view or a snapshot keeps what it saw. The same bits for any number of threads. Of an optimizer
+/// that was moved from, every function is an Error.
 class Optimizer {
  public:
   virtual ~Optimizer();
@@ -37,12 +38,13 @@ class Optimizer {
   Optimizer& operator=(Optimizer&&) noexcept;
 
   /// One update of each parameter that has a gradient; the others are left as they are, their state
-  /// too. Error if a gradient or a state does not fit its parameter; then nothing has changed.
+  /// too. Error if not one has a gradient, or a gradient or a state does not fit its parameter;
+  /// then nothing has changed.
   void step();
   /// Drops the gradients of all parameters.
   void zero_grad();
 
-  std::size_t group_count() const noexcept;
+  std::size_t group_count() const;
   const std::vector<Cell>& parameters(std::size_t group = 0) const;
 
   /// The learning rate of a group; it may be set at any time. At least 0.
@@ -75,6 +77,7 @@ class Optimizer {
   virtual Update update_of(std::size_t group, double lr, double t) const = 0;
 
   struct Impl;
+  Impl& impl() const;  // Error once moved from
   std::unique_ptr<Impl> impl_;
 };
 

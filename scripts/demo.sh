@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # demo.sh [OPTION...]: trains a multilayer perceptron on Fashion-MNIST and prints its accuracy.
 # Installs what is missing, builds, and runs the example with the options given: --help lists them,
-# --data DIR takes images of your own, --data spiral needs no images.
+# --data DIR takes images of your own, --data spiral needs no images. The model is saved in
+# build/release unless --save names another place.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -28,4 +29,8 @@ else
   quietly "${make[@]}"
 fi
 
-exec "$build/examples/fashion_mnist" "$@"
+save=(--save "$build/fashion_mnist.safetensors")
+for option in "$@"; do
+  case $option in --save | --save=*) save=() ;; esac
+done
+exec "$build/examples/fashion_mnist" "${save[@]}" "$@"

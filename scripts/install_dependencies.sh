@@ -44,7 +44,7 @@ if ((EUID != 0)); then
   }
   as_root=(sudo)
 fi
-as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
 
 "${as_root[@]}" update </dev/null
 if [[ -z $boost_suffix ]]; then

@@ -48,7 +48,7 @@ static_assert(!std::is_convertible_v<Tensor, Parameter>);
 static_assert(std::is_constructible_v<Parameter, Tensor>);
 static_assert(std::is_copy_constructible_v<Parameter> && std::is_copy_assignable_v<Parameter>);
 static_assert(std::is_nothrow_move_constructible_v<Parameter>);
-static_assert(std::is_nothrow_move_assignable_v<Parameter>);
+static_assert(std::is_move_assignable_v<Parameter>);
 static_assert(std::is_convertible_v<Parameter, const Tensor&>);
 
 }  // namespace
@@ -133,6 +133,34 @@ TEST_CASE("copying a parameter copies its value, moving it keeps the place") {
   const Parameter also_absent = absent;
   CHECK_FALSE(also_absent.defined());
   CHECK_THROWS_AS(absent.shape(), Error);
+}
+
+TEST_CASE("assigning a field puts the value into its place") {
+  Parameter first(tensor({1.0, 2.0}));
+  const Cell place = first.cell();
+  Parameter other(tensor({3.0, 4.0}));
+  first = other;
+  CHECK(first.cell() == place);
+  CHECK(values(first.value()) == Values{3, 4});
+  CHECK_FALSE(first.cell() == other.cell());
+  first = Parameter(tensor({5.0, 6.0}));
+  CHECK(first.cell() == place);
+  CHECK(values(first.value()) == Values{5, 6});
+  CHECK(first.cell().requires_grad());
+  other.assign(tensor({7.0, 8.0}));
+  CHECK(values(first.value()) == Values{5, 6});
+
+  first = Parameter(tensor({1.0, 2.0, 3.0}));  // another shape: another place
+  CHECK_FALSE(first.cell() == place);
+  CHECK(first.shape() == Shape{3});
+
+  Parameter a(tensor({1.0})), b(tensor({2.0}));
+  const Cell of_a = a.cell(), of_b = b.cell();
+  std::swap(a, b);
+  CHECK(a.cell() == of_b);
+  CHECK(b.cell() == of_a);
+  CHECK(fmt::format("{}", a) == to_string(a.value()));
+  CHECK(fmt::format("{}", Parameter()) == "tensor(undefined)");
 }
 
 TEST_CASE("buffers take no gradient and may hold any dtype") {

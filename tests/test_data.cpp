@@ -3,6 +3,7 @@
 
 #include <cadena/autograd/core/allocator.hpp>
 #include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/core/random.hpp>
 #include <cadena/data/fashion_mnist.hpp>
 #include <cadena/data/idx.hpp>
 #include <cadena/data/loader.hpp>
@@ -14,6 +15,7 @@
 #include <boost/iostreams/filtering_stream.hpp>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -255,6 +257,26 @@ TEST_CASE("IDX files that lie or are damaged: the error names file, offset, expe
   check_error([&] { (void)data::read_idx(directory.path() + "/absent"); },
               {"cannot open", "/absent", "No such file"});
   check_error([&] { (void)data::read_idx(directory.path()); }, {directory.path(), "directory"});
+  const std::string pipe = directory.path() + "/pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  check_error([&] { (void)data::read_idx(pipe); }, {pipe, "no regular file"});
+  wrong("empty and too large", idx(8, {0, 2147483647, 2147483647, 2147483647}, ""),
+        {"offset 20", "no file can hold"});
+
+  const std::string packed = gzipped(idx(8, {5000}, counted(5000)));
+  const auto damaged = [&](const std::string& bytes, const char* words) {
+    const std::string path = directory.write("damaged.gz", bytes);
+    check_error([&] { (void)data::read_idx(path); }, {path, words});
+  };
+  std::string changed = packed;
+  changed[packed.size() - 6] ^= 1;
+  damaged(changed, "checksum is not the recorded one");
+  damaged(packed + "junk", "other bytes after the compressed data");
+  damaged(packed.substr(0, packed.size() - 3), "end of the file within the checksum");
+  damaged(packed.substr(0, packed.size() / 2), "end of the file within the compressed data");
+  changed = packed;
+  changed[10] = '\xff';
+  damaged(changed, "damaged compressed data");
 }
 
 TEST_CASE("A header that lies does not take memory") {
@@ -313,6 +335,8 @@ TEST_CASE("A data set's tensors share their first dimension") {
   CHECK(dataset.batch(some).inputs.to_vector<double>() == std::vector<double>{4, -4, 0, 0, 0, 0});
   const Batch view = dataset.batch(row);  // samples in succession are not copied
   CHECK(view.inputs.data<float>().data() == dataset.inputs().data<float>().data() + 2);
+  check_error([] { TensorDataset(Tensor(), zeros({2})); }, {"TensorDataset", "inputs is undef"});
+  check_error([] { TensorDataset(zeros({2}), Tensor()); }, {"TensorDataset", "targets is undef"});
 }
 
 TEST_CASE("Without shuffling the loader keeps the order; batch sizes 1, n and all") {
@@ -434,6 +458,49 @@ TEST_CASE("An epoch may be left early, moved, and outlive its loader") {
     CHECK(others == 1000);
   }
   CHECK(memory_stats().blocks_in_use == blocks);
+}
+
+TEST_CASE("An epoch that is left makes no more batches, room or not") {
+  struct Slow {
+    std::shared_ptr<std::atomic<int>> made = std::make_shared<std::atomic<int>>(0);
+    std::int64_t size() const { return 50; }
+    Batch batch(std::span<const std::int64_t>) const {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      ++*made;
+      return {zeros({1}), zeros({1})};
+    }
+  };
+  const Slow dataset;
+  Loader loader(dataset, {.batch_size = 1, .prefetch = 50});
+  for (const Batch& batch : loader) {
+    (void)batch;
+    break;
+  }
+  CHECK(*dataset.made < 50);
+}
+
+TEST_CASE("Without a seed the order follows manual_seed, and differs from loader to loader") {
+  const auto order = [](Loader& loader) { return joined(epoch_of(loader)); };
+  const LoaderOptions options{.batch_size = 10, .shuffle = true};
+  manual_seed(4);
+  Loader first(numbered(103), options), second(numbered(103), options);
+  const auto of_first = order(first), of_second = order(second);
+  CHECK(of_first != of_second);
+  manual_seed(4);
+  Loader again(numbered(103), options);
+  CHECK(order(again) == of_first);
+  Loader given(numbered(103), first.options());  // the seed that was drawn
+  CHECK(order(given) == of_first);
+  manual_seed(5);
+  Loader other(numbered(103), options);
+  CHECK(order(other) != of_first);
+}
+
+TEST_CASE("A loader may be moved, and what is left of it says so") {
+  Loader first(numbered(10), {.batch_size = 3});
+  Loader second = std::move(first);
+  CHECK(joined(epoch_of(second)).size() == 10);
+  check_error([&] { (void)first.begin(); }, {"Loader", "moved from"});
 }
 
 TEST_CASE("No more batches are made ahead than asked for") {

@@ -57,6 +57,15 @@ template <class Model> std::vector<std::string> names(Model& model) {
   return result;
 }
 
+template <class Action> std::string message(Action&& action) {
+  try {
+    action();
+  } catch (const cd::Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
 using Names = std::vector<std::string>;
 
 enum class Kind { small, large };
@@ -122,7 +131,8 @@ TEST_CASE("plain values are skipped") {
     const char* literal = "b";
     std::vector<double> numbers{1, 2};
     std::vector<bool> flags{true};
-    std::function<int(int)> function = [](int x) { return x; };
+    std::map<int, double> by_number;
+    cd::Generator generator;
     int (*pointer)(int) = twice;
     decltype([](int x) { return x + 1; }) lambda;
     cd::Shape shape{1, 2};
@@ -189,6 +199,33 @@ TEST_CASE("a struct may hold itself in a container") {
   CHECK(names(model).back() == "children.1.children.0.layer.bias");
 }
 
+TEST_CASE("two parameters of one name are an error") {
+  struct Model {
+    cd::Parameter weight{cd::zeros({1})};
+    cd::Parameter weight_{cd::zeros({2})};
+  };
+  CHECK(message([] { cd::nn::parameters(Model{}); })
+            .find("two parameters or buffers are called "
+                  "weight") != std::string::npos);
+}
+
+TEST_CASE("a model that holds itself is an error") {
+  struct Node {
+    Layer layer;
+    std::shared_ptr<Node> next;
+  };
+  Node model;
+  model.next = std::make_shared<Node>();
+  model.next->next = std::make_shared<Node>();
+  CHECK(names(model).size() == 6);
+  model.next->next->next = model.next;
+  CHECK(message([&] { cd::nn::parameters(model); })
+            .find("next.next.next points to an object that "
+                  "holds it") != std::string::npos);
+  CHECK_THROWS_AS(cd::nn::clone(model), cd::Error);
+  model.next->next->next = nullptr;
+}
+
 TEST_CASE("an undefined parameter is absent") {
   struct Model {
     cd::Parameter weight{cd::zeros({1})};
@@ -220,6 +257,8 @@ TEST_CASE("what cannot be a field is known as such") {
   STATIC_REQUIRE_FALSE(Walkable<decltype(lambda)>);
   STATIC_REQUIRE_FALSE(Walkable<Hidden>);
   STATIC_REQUIRE_FALSE(Walkable<Layer*>);
+  STATIC_REQUIRE_FALSE(Walkable<std::function<int(int)>>);
+  STATIC_REQUIRE_FALSE(Walkable<std::map<int, Layer>>);
   struct Inherits : Layer {
     int more = 0;
   };
@@ -261,10 +300,12 @@ class Partial {
 }  // namespace
 
 template <> inline constexpr bool cadena::plain_value<Opaque> = true;
+template <> inline constexpr bool cadena::plain_value<std::function<double(double)>> = true;
 
 TEST_CASE("fields can be left out on purpose") {
   struct Model {
     Opaque opaque{1};
+    std::function<double(double)> schedule;
     Partial partial;
   };
   Model model;

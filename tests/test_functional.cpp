@@ -9,6 +9,7 @@
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/product.hpp>
+#include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/autograd/ops/slice.hpp>
 
 #include <cmath>
@@ -45,13 +46,14 @@ const Tensor& point() {
   return x;
 }
 
-/// The derivatives of order 1 to n of f at a number, each by differentiating the one before.
+/// The derivatives of order 1 to n of f at a number, each by differentiating the one before. Those
+/// of a constant, which has no graph, are 0.
 Values derivatives(const std::function<Tensor(const Tensor&)>& f, double at, int n) {
   const Tensor x = tensor(at, wide).requires_grad_leaf();
   Tensor value = f(x);
   Values found;
   for (int i = 0; i < n; ++i) {
-    value = grad(value, {x}, {.create_graph = true})[0];
+    value = value.requires_grad() ? grad(value, {x}, {.create_graph = true})[0] : zeros_like(x);
     found.push_back(value.item());
   }
   return found;
@@ -126,6 +128,44 @@ TEST_CASE("vjp and jvp refuse what does not fit") {
   CHECK_THROWS_AS(jacobian(wide_result, point()), Error);  // nine dimensions
 }
 
+TEST_CASE("what is not there to differentiate is refused") {
+  const TensorFunction none;
+  CHECK_THROWS_AS(value_and_grad(none), Error);
+  CHECK_THROWS_AS(jacobian(none, point()), Error);
+  CHECK_THROWS_AS(hessian(none, point()), Error);
+  CHECK_THROWS_AS(jacobian([](const Tensor& x) { return argmax(x); }, point()), Error);
+  const auto constant = [](const Tensor&) { return ones({3}, wide); };
+  CHECK_THROWS_AS(vjp(constant, point(), ones({2}, wide)), Error);
+  check_close(vjp(constant, point(), ones({3}, wide)).product, {0, 0});
+  check_close(jvp(constant, point(), ones({2}, wide)).product, {0, 0, 0});
+}
+
+TEST_CASE("derivatives are differentiable along what the function reads") {
+  const Tensor w = tensor(2.0, {.dtype = float64, .requires_grad = true});
+  const auto cube = [&](const Tensor& x) { return sum(w * x * x * x); };
+  const Tensor x = tensor({1.5, 0.5}, wide);
+  check_close(jacobian([&](const Tensor& q) { return value_and_grad(cube)(q).grad; }, x),
+              {18, 0, 0, 6});
+  const auto check_along_w = [&](const Tensor& derivative, double expected) {
+    REQUIRE(derivative.requires_grad());
+    CHECK(grad(sum(derivative), {w})[0].item() == Approx(expected));
+  };
+  const auto cubes = [&](const Tensor& at) { return w * at * at * at; };
+  check_along_w(value_and_grad(cube)(x).grad, 7.5);
+  check_along_w(value_and_grad(cube)(x).value, 3.5);
+  check_along_w(jacobian(cubes, x), 7.5);
+  check_along_w(hessian(cube, x), 12);
+  check_along_w(hvp(cube, x, ones({2}, wide)).product, 12);
+  check_along_w(vjp(cubes, x, ones({2}, wide)).product, 7.5);
+  check_along_w(jvp(cubes, x, ones({2}, wide)).product, 7.5);
+  {
+    const NoGrad guard;
+    CHECK_FALSE(jacobian(cubes, x).requires_grad());
+    CHECK_FALSE(value_and_grad(cube)(x).grad.requires_grad());
+  }
+  CHECK_FALSE(hessian([](const Tensor& at) { return sum(at * at * at); }, x).requires_grad());
+}
+
 TEST_CASE("hessian and hvp of a function with a known one") {
   // f = x₀²·x₁ + x₁³: Hessian {{2x₁, 2x₀}, {2x₀, 6x₁}}.
   const auto f = [](const Tensor& x) { return x[0] * x[0] * x[1] + x[1] * x[1] * x[1]; };
@@ -178,6 +218,14 @@ TEST_CASE("the fourth derivative of tanh, of a product, of powers and others") {
 
   const Values power = derivatives([](const Tensor& v) { return pow(v, 3.5); }, x, 4);
   CHECK(power[3] == Approx(3.5 * 2.5 * 1.5 * 0.5 * std::pow(x, -0.5)));
+  for (const int exponent : {0, 1, 2, 3}) {
+    Values expected(6, 0.0);
+    if (exponent > 0) {
+      expected[static_cast<std::size_t>(exponent - 1)] = std::tgamma(exponent + 1);
+    }
+    CHECK(derivatives([=](const Tensor& v) { return pow(v, exponent); }, 0, 6) == expected);
+  }
+  CHECK(derivatives([](const Tensor& v) { return pow(v, 0); }, 1e-320, 3) == Values{0, 0, 0});
   const Values integer = derivatives([](const Tensor& v) { return pow(v, 3.0); }, 0, 4);
   CHECK(integer == Values{0, 0, 6, 0});
   const Values exponent = derivatives([](const Tensor& v) { return pow(2.0, v); }, x, 4);

@@ -9,6 +9,7 @@
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
+#include <cadena/autograd/ops/product.hpp>
 
 #include "test.hpp"
 
@@ -95,7 +96,7 @@ TEST_CASE("gradcheck reports jumps, edges, and places without a derivative") {
   CHECK(report.singular >= 1);
 
   report = gradcheck([](auto in) { return log(in[0]); }, {line({0, -1, 4})});
-  check_passes(report);
+  CHECK(report.verdict == Verdict::inconclusive);
   CHECK(count(report, GradcheckNote::Kind::not_finite) >= 2);
 
   report = gradcheck([](auto in) { return sqrt(in[0]) * in[0]; }, {line({1e-12, 4})});
@@ -161,7 +162,7 @@ TEST_CASE("gradcheck reports float32 in the graph") {
   CHECK(report.warnings[0].find("float32") != std::string::npos);
 }
 
-TEST_CASE("gradcheck of several outputs, of none with a gradient, and of nothing") {
+TEST_CASE("gradcheck of several outputs, of none with a gradient, and of no elements") {
   check(
       [](auto in) {
         return std::vector<Tensor>{sin(in[0]), in[0] * in[1], in[1] < 0.5};
@@ -169,8 +170,8 @@ TEST_CASE("gradcheck of several outputs, of none with a gradient, and of nothing
       {line({1, 2}), line({0.25, 4})});
   check([](auto in) { return in[0].detach() * 0.0; }, {line({1, 2})});
   check([](auto in) { return in[0]; }, {zeros({0, 3}, {.dtype = float64})});
-  const GradcheckReport report = gradcheck([](auto in) { return in[0] < 1.0; }, {line({1, 2})});
-  CHECK_FALSE(report.warnings.empty());
+  check([](auto in) { return matmul(in[0], in[1]); },
+        {zeros({0, 3}, {.dtype = float64}), sample_values({3, 2}, -1, 1, 1)});
 }
 
 TEST_CASE("gradcheck of cells") {
@@ -205,16 +206,7 @@ TEST_CASE("gradcheck is deterministic, prints and writes JSON") {
   CHECK(first.to_json().find("\"verdict\":\"passed\"") != std::string::npos);
 }
 
-TEST_CASE("gradcheck passes on what f throws, and refuses other orders") {
+TEST_CASE("gradcheck passes on what f throws") {
   CHECK_THROWS_AS(gradcheck([](auto in) { return in[0] + in[1]; }, {line({1, 2}), line({1, 2, 3})}),
                   Error);
-  CHECK_THROWS_AS(gradcheck([](auto in) { return in[0]; }, {line({1})}, {.order = 3}), Error);
-}
-
-TEST_CASE("gradcheck notices a function that is not one") {
-  double calls = 0;
-  const GradcheckReport report =
-      gradcheck([&](auto in) { return in[0] * (calls += 1); }, {line({1, 2})});
-  REQUIRE(report.verdict == Verdict::failed);
-  CHECK(report.problems[0].find("different values") != std::string::npos);
 }

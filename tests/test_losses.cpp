@@ -79,7 +79,33 @@ TEST_CASE("binary cross-entropy of probabilities") {
   check_values(nn::binary_cross_entropy(p, t), {(expected[0] + expected[1] + expected[2]) / 3});
   check_values(nn::binary_cross_entropy(p, cd::tensor({true, false, true}), Reduction::sum),
                {expected[0] + expected[1] + std::log(2.0)});
-  check_gradients(nn::binary_cross_entropy, p, t);
+  check_gradients(nn::binary_cross_entropy, p, f64({0.75, 0.25, 0.5}));
+}
+
+TEST_CASE("cross-entropies of probabilities refuse what is outside of [0, 1]") {
+  const auto says = [](const std::string& text, const char* part) {
+    INFO(text << " should contain " << part);
+    CHECK(text.find(part) != std::string::npos);
+  };
+  const Tensor p = f64({0.5, 0.25}), logits = f64({0.5, 1.5});
+  const std::string of_logits = message([&] { nn::binary_cross_entropy(logits, p); });
+  says(of_logits, "binary_cross_entropy: the prediction is 1.5 (element 1), outside [0, 1]");
+  says(of_logits, "binary_cross_entropy_with_logits");
+  says(message([&] { nn::binary_cross_entropy(-logits.to(cd::float32), p); }), "is -0.5 (elem");
+  says(message([&] {
+         nn::binary_cross_entropy(p, cd::tensor({1, 2}));
+       }),
+       "the target is 2 (element 1), outside [0, 1]");
+  says(message([&] { nn::multiclass_cross_entropy(logits, p); }), "for logits: cross_entropy");
+  const Tensor many = cd::ones({3, 100'000});
+  CHECK(nn::binary_cross_entropy(many, many).item() == 0);
+  std::vector<float> values(300'000, 1);
+  values[250'000] = 1.0625F;
+  const Tensor wrong = cd::transpose(cd::from_vector(values, {100, 3000}), 0, 1);
+  says(message([&] {
+         nn::binary_cross_entropy(wrong, cd::transpose(cd::ones({100, 3000}), 0, 1));
+       }),
+       "is 1.0625 (element 100083)");  // at [1000, 83]
 }
 
 TEST_CASE("binary cross-entropy is finite at 0 and 1") {
@@ -157,6 +183,25 @@ TEST_CASE("the lecture's cross-entropy sums over all outputs") {
   check_values(nn::multiclass_cross_entropy(p, cd::one_hot(labels, 3)), {(first + second) / 2});
   check_values(nn::multiclass_cross_entropy(p, labels, Reduction::sum), {first + second});
   check_gradients(nn::multiclass_cross_entropy, p, f64({{1.0, 0.0, 0.0}, {0.0, 1.0, 0.0}}));
+  const auto bad = [&](const Tensor& wrong) {
+    return message([&] { nn::multiclass_cross_entropy(p, wrong); });
+  };
+  CHECK(bad(cd::tensor({0, 3})) ==
+        "multiclass_cross_entropy: label 3 (element 1) is outside [0, 3), the number of classes");
+  CHECK(bad(cd::tensor({true, false})).find("multiclass_cross_entropy: expected int64") == 0);
+}
+
+TEST_CASE("the lecture's cross-entropy takes probabilities of one dimension as one example") {
+  const Tensor p = f64({0.2, 0.8}), rows = f64({{0.2, 0.8}});
+  const double expected = -2 * std::log(0.8);
+  for (Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none}) {
+    const Tensor of_label = nn::multiclass_cross_entropy(p, cd::tensor(1), reduction);
+    CHECK(of_label.shape() == cd::Shape{});
+    check_values(of_label, {expected});
+    check_values(nn::multiclass_cross_entropy(p, f64({0.0, 1.0}), reduction), {expected});
+    check_values(nn::multiclass_cross_entropy(rows, cd::tensor({1}), reduction), {expected});
+  }
+  check_gradients(nn::multiclass_cross_entropy, p, f64({0.25, 0.75}));
 }
 
 TEST_CASE("losses refuse shapes that differ instead of broadcasting") {

@@ -108,6 +108,15 @@ TEST_CASE("the cache of free blocks is bounded and can be emptied") {
   const MemoryStats full = memory_stats();
   CHECK(full.bytes_cached <= 8 * mebi);
   CHECK(full.bytes_cached >= 6 * mebi);
+  // A full cache makes room for what was freed last.
+  const auto use_and_free = [] { const Tensor x = zeros({3 * mebi / 4}); };
+  use_and_free();
+  const std::int64_t with_it = memory_stats().bytes_cached;
+  CHECK(with_it <= 8 * mebi);
+  {
+    const Tensor again = zeros({3 * mebi / 4});
+    CHECK(memory_stats().bytes_cached <= with_it - 3 * mebi);
+  }
   set_memory_cache_limit(2 * mebi);
   CHECK(memory_stats().bytes_cached <= 2 * mebi);
   CHECK(memory_stats().bytes_cached > 0);
@@ -225,3 +234,13 @@ TEST_CASE("a pipeline of producer and consumer does not grow") {
   queue.clear();
   check_balance(before);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // these end the program
+TEST_CASE("memory that is not there leaves no trace in the statistics") {
+  reset_memory_peak();
+  const MemoryStats before = memory_stats();
+  CHECK_THROWS_AS(zeros({std::int64_t{1} << 50}), Error);
+  CHECK(memory_stats().bytes_peak == before.bytes_peak);
+  CHECK(memory_stats().bytes_in_use == before.bytes_in_use);
+}
+#endif

@@ -10,6 +10,7 @@
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/nn/gradcheck.hpp>
 #include <cadena/nn/nn.hpp>
+#include <cadena/optim/sgd.hpp>
 
 #include <cmath>
 
@@ -81,6 +82,8 @@ TEST_CASE("a linear layer is x W^T + b") {
   CHECK(nn::parameters(bare).size() == 1);
   CHECK(bare(cd::zeros({5, 7, 2}, {.dtype = cd::float64})).shape() == cd::Shape{5, 7, 3});
   CHECK(message([] { nn::Linear(-1, 2); }).find("got -1 and 2") != std::string::npos);
+  CHECK(message([] { nn::Linear(3, 2, {.dtype = cd::int64}); }).find("Linear: expected float") ==
+        0);
   CHECK_NOTHROW(nn::Linear(0, 2)(cd::zeros({4, 0})));
 }
 
@@ -187,6 +190,70 @@ TEST_CASE("a clone reaches through pointers in pointers") {
   CHECK(nn::parameters(own).size() == 4);
 }
 
+TEST_CASE("a clone has generators of its own, with the same state") {
+  struct Model {
+    nn::Dropout first{.generator = cd::Generator(7)};
+    std::shared_ptr<nn::Dropout> second;
+    nn::Dropout usual;
+    std::shared_ptr<nn::Dropout> again;
+  };
+  Model model;
+  model.second = std::make_shared<nn::Dropout>(model.first);
+  model.again = model.second;
+  const Tensor x = cd::ones({50});
+  model.first(x);
+  const Model own = nn::clone(model);
+  CHECK_FALSE(own.first.generator == model.first.generator);
+  CHECK(own.first.generator.state() == model.first.generator.state());
+  CHECK(own.first.generator == own.second->generator);  // shared before, shared after
+  CHECK(own.first.generator == own.again->generator);
+  CHECK(own.usual.generator == cd::default_generator());
+  CHECK(values(own.first(x)) == values(model.first(x)));
+
+  const Model copy = model;  // copies of a generator share its state
+  CHECK(copy.first.generator == model.first.generator);
+}
+
+TEST_CASE("training goes on after a model was put back to its best") {
+  Mlp model;
+  nn::eval(model);
+  const Tensor x = cd::tensor({{0.5, -1.0, 2.0}, {1.5, 0.25, -0.75}}), y = cd::tensor({0, 1});
+  const auto loss = [&] { return nn::cross_entropy(model(x), y); };
+  cd::optim::SGD optimizer(nn::parameters(model), {.lr = 0.1});
+  const auto train = [&](int steps) {
+    for (int i = 0; i < steps; ++i) {
+      optimizer.zero_grad();
+      loss().backward();
+      optimizer.step();
+    }
+  };
+  train(3);
+  const Mlp best = model;
+  const double at_best = loss().item();
+  train(3);
+  CHECK(loss().item() < at_best);
+  const std::vector<cd::Cell> cells = nn::parameters(model);
+  model = best;
+  CHECK(nn::parameters(model) == cells);
+  CHECK(loss().item() == at_best);
+  train(1);
+  CHECK(loss().item() < at_best);
+  model = nn::clone(best);
+  CHECK(loss().item() == at_best);
+  train(1);
+  CHECK(loss().item() < at_best);
+  CHECK(values(best.output.bias) != values(model.output.bias));
+
+  struct Deep {
+    std::vector<nn::Linear> layers;
+  };
+  Deep deep{{nn::Linear(2, 3), nn::Linear(3, 2)}};
+  const Deep kept = deep;
+  const std::vector<cd::Cell> places = nn::parameters(deep);
+  deep = kept;  // layer by layer
+  CHECK(nn::parameters(deep) == places);
+}
+
 TEST_CASE("train and eval set dropout") {
   Mlp model;
   CHECK(model.dropout.mode.training());
@@ -252,6 +319,10 @@ TEST_CASE("sequential applies its layers in turn and names them by position") {
   CHECK(nn::named_parameters(Holder{model})[2].name == "body.2.weight");
   const nn::Sequential<nn::Relu, nn::Flatten> plain;
   CHECK(plain(cd::ones({2, 3, 4})).shape() == cd::Shape{2, 12});
+  const std::string text = message([&] { model(cd::ones({1, 3})); });
+  INFO(text);
+  CHECK(text.find("Sequential: layer 0 (cadena::nn::Linear): ") == 0);
+  CHECK(text.find("[1, 3]") != std::string::npos);
   const nn::Sequential single{nn::Relu{}};
   CHECK(values(single(cd::tensor({-1.0, 2.0}))) == std::vector<double>{0, 2});
 }
@@ -317,6 +388,17 @@ TEST_CASE("initialisers have the stated spread") {
   CHECK(weight.value().is_leaf());
   const cd::Buffer steps(cd::tensor({1, 2}));
   CHECK(message([&] { nn::uniform(steps, 0, 1); }).find("got int64") != std::string::npos);
+  const double nan = std::nan("");
+  CHECK(message([&] { nn::uniform(weight, 1, -1); }).find("got 1 and -1") != std::string::npos);
+  CHECK(message([&] { nn::uniform(weight, nan, 1); }).find("uniform: expected finite") == 0);
+  CHECK(message([&] { nn::normal(weight, 0, -1); }).find("got 0 and -1") != std::string::npos);
+  CHECK(message([&] { nn::normal(weight, nan, 1); }).find("normal: expected a finite mean") == 0);
+  CHECK(moments(weight).high == 0);
+  const cd::Parameter bias(cd::zeros({3}));
+  CHECK(message([&] { nn::xavier_uniform(bias); }).find("xavier_uniform: ") == 0);
+  CHECK(message([&] { nn::xavier_normal(bias); }).find("xavier_normal: ") == 0);
+  CHECK(message([&] { nn::kaiming_uniform(bias); }).find("kaiming_uniform: ") == 0);
+  CHECK(message([&] { nn::kaiming_normal(bias); }).find("kaiming_normal: ") == 0);
 }
 
 TEST_CASE("gradients of a model are checked on a float64 clone") {

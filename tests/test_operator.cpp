@@ -112,6 +112,14 @@ struct Curious {
   bool operator==(const Curious&) const = default;
 };
 
+/// Reads elements as what they are not.
+struct Mistaken {
+  static constexpr Doc doc{"mistaken", "x"};
+  Types infer(std::span<const Type> in) const { return {in[0]}; }
+  void run(Inputs in, Outputs) const { in[0].data<float>(); }
+  bool operator==(const Mistaken&) const = default;
+};
+
 /// Promises more than memory has.
 struct Boundless {
   Shape shape;
@@ -205,4 +213,6 @@ TEST_CASE("misuse of an operator is an Error that names it") {
   CHECK(error([&] { sum(bind(Curious{}, x, y)).backward(); }).find("curious: ") == 0);
   CHECK_FALSE(error([&] { bind(Boundless{{1LL << 40, 1LL << 40}}, x); }).empty());
   CHECK_FALSE(error([&] { bind(Boundless{{-3}}, x); }).empty());
+  CHECK(error([&] { bind(Mistaken{}, x); }).find("an input holds float64, asked for float32") !=
+        std::string::npos);
 }

@@ -554,9 +554,41 @@ TEST_CASE("Wrong options and parameters are errors that say so") {
   check_error([&] { SGD({{{cell}, {}}, {{cell}, {}}}); }, {"parameter 0 of group 1", "another"});
   Adam optimizer({cell});
   check_error([&] { optimizer.set_lr(-2); }, {"Adam", "lr", "-2"});
-  check_error([&] { (void)optimizer.lr(3); }, {"Adam", "group 3 of 1"});
+  check_error([&] { (void)optimizer.lr(3); }, {"Adam", "no group 3; there is 1 group,"});
   check_error([&] { (void)optimizer.state(cell, "velocity"); }, {"velocity"});
   check_error([&] { (void)optimizer.state(parameter(float64), "m"); }, {"no parameter"});
+}
+
+TEST_CASE("A step without any gradient is an error, and nothing is updated") {
+  const Cell cell = parameter(float64, 2), other = parameter(float64, 2);
+  optim::SGD optimizer({cell}, {.lr = 0.1, .momentum = 0.9});
+  check_error([&] { optimizer.step(); }, {"SGD", "step", "gradient", "backward", "another model"});
+  set_gradient(cell, {1, 1});
+  optimizer.step();
+  optimizer.zero_grad();
+  set_gradient(other, {1, 1});
+  const std::vector<double> before = values_of(cell);
+  check_error([&] { optimizer.step(); }, {"not one of its parameters has a gradient"});
+  CHECK(values_of(cell) == before);
+  CHECK(optimizer.steps() == 1);
+}
+
+TEST_CASE("An optimizer may be moved, and what is left of it says so") {
+  const Cell cell = parameter(float64, 2);
+  optim::Adam first({cell});
+  set_gradient(cell, {1, 1});
+  first.step();
+  optim::Adam second = std::move(first);
+  second.step();
+  CHECK(second.steps() == 2);
+  check_error([&] { first.step(); }, {"optimizer", "moved from"});
+  check_error([&] { first.zero_grad(); }, {"moved from"});
+  check_error([&] { first.set_lr(1); }, {"moved from"});
+  check_error([&] { (void)first.lr(); }, {"moved from"});
+  check_error([&] { (void)first.steps(); }, {"moved from"});
+  check_error([&] { (void)first.options(); }, {"moved from"});
+  check_error([&] { (void)first.named_state(); }, {"moved from"});
+  check_error([&] { (void)first.state(cell, "m"); }, {"moved from"});
 }
 
 TEST_CASE("A parameter that changed its type is an error, and nothing is updated") {

@@ -150,6 +150,23 @@ TEST_CASE("truth values") {
   CHECK(rates[0] == 0);
   CHECK(rates[1] == Approx(0.25).margin(0.015));
   CHECK(rates[2] == 1);
+
+  // By the uniform numbers of the same state, NaN and what is out of range refused before a draw.
+  const Tensor u = rand({5, 1001}, {}, Generator(8));
+  const Generator generator(8);
+  const Tensor chances = rand({5, 1001}, {}, Generator(9));
+  const std::vector<double> values_of_chances = values(chances);
+  for (double bad : {-0.1, 1.1, std::nan("")}) {
+    std::vector<double> wrong = values_of_chances;
+    wrong[4000] = bad;
+    CHECK_THROWS_AS(bernoulli(from_vector(wrong, {5, 1001}), generator), Error);
+  }
+  std::vector<double> expected = values(u);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    expected[i] = expected[i] < values_of_chances[i] ? 1 : 0;
+  }
+  CHECK(values(bernoulli(chances, generator)) == expected);
+  CHECK(bernoulli(zeros({0}), generator).numel() == 0);
 }
 
 TEST_CASE("draws repeat, whatever the number of threads") {

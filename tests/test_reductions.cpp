@@ -65,7 +65,44 @@ TEST_CASE("reductions over any axes") {
   CHECK(argmin(cube, 1).to_vector<std::int64_t>() == std::vector<std::int64_t>(8, 2));
 }
 
+TEST_CASE("axes apart are reduced one run after the other") {
+  const Tensor x = sample_values({3, 4, 5, 2, 6}, -2, 2, 1);
+  const Axes apart{0, 2, 4};
+  const Tensor last = reshape(permute(x, {1, 3, 0, 2, 4}), {4, 2, 90});
+  const auto check = [](const Tensor& got, const Tensor& expected) {
+    REQUIRE(got.numel() == expected.numel());
+    for (std::size_t i = 0; i < values(got).size(); ++i) {
+      CHECK(values(got)[i] == Approx(values(expected)[i]).margin(1e-12));
+    }
+  };
+  check(sum(x, apart), sum(last, {2}));
+  check(mean(x, apart), mean(last, {2}));
+  check(amax(x, apart), amax(last, {2}));
+  check(amin(x, apart), amin(last, {2}));
+  check(var(x, apart), var(last, {2}));
+  check(norm(x, 2, apart), norm(last, 2, {2}));
+  CHECK(sum(x, apart).shape() == Shape{4, 2});
+  CHECK(sum(x, apart, true).shape() == Shape{1, 4, 1, 2, 1});
+  CHECK(values(sum(zeros({2, 3, 0}), {0, 2})) == Values{0, 0, 0});
+  // All of the ties share, wherever they are.
+  const Tensor tied = leaf({1, 1, 1, 0}, {2, 1, 2});
+  for (double share : slope(tied, [](const Tensor& y) { return amax(y, {0, 2}) * 3.0; })) {
+    CHECK((share == 0 || share == Approx(1)));
+  }
+}
+
 TEST_CASE("dtypes of reductions") {
+  const Tensor truth = tensor({{true, true, false}, {false, true, false}});
+  CHECK(sum(truth).dtype() == int64);
+  CHECK(sum(truth).item<std::int64_t>() == 3);
+  CHECK(values(sum(truth, {0})) == Values{1, 2, 0});
+  CHECK(values(sum(transpose(truth), {0}, true)) == Values{2, 1});
+  CHECK(mean(truth).dtype() == float32);
+  CHECK(mean(truth).item() == 0.5);
+  CHECK(mean(tensor(true)).dtype() == float32);
+  const Tensor bytes = full({3, 1000, 2}, 255, {.dtype = uint8});
+  CHECK(values(sum(bytes, {0, 2})) == Values(1000, 6 * 255));
+  CHECK(values(mean(bytes, {1})) == Values(6, 255));
   const Tensor whole = tensor({{3, 1}, {2, 5}});
   CHECK(amax(whole, {0}).dtype() == int64);
   CHECK(values(amax(whole, {0})) == Values{3, 5});
@@ -134,6 +171,31 @@ TEST_CASE("norms") {
   const Tensor h = hessian([](const Tensor& y) { return norm(y); }, x);
   CHECK(values(h)[0] == Approx(1.0 / 13 - 9.0 / (13 * 13 * 13)));
   CHECK(values(h)[1] == Approx(12.0 / (13 * 13 * 13)));
+}
+
+TEST_CASE("norms of rows and columns of all sizes at once") {
+  for (Dtype dtype : {float32, float64}) {
+    const double large = dtype == float32 ? 3e38 : 1.5e308,
+                 small = dtype == float32 ? 1e-44 : 1e-320;
+    const double exact = dtype == float32 ? 1e-6 : 1e-12;
+    const Tensor sizes =
+        from_vector<double>({0, 1, large / 10, small, 3, -large / 5, 1e-30}, {7, 1});
+    const Tensor x = (sizes * from_vector<double>({3, 0, -4}, {3})).to(dtype);
+    const Values held = values(x);
+    for (const Tensor& result : {norm(x, 2, {1}), norm(transpose(x).contiguous(), 2, {0})}) {
+      for (std::size_t i = 0; i < 7; ++i) {
+        CAPTURE(dtype, i);
+        const double expected = std::hypot(held[3 * i], held[3 * i + 2]);
+        CHECK(values(result)[i] == Approx(expected).epsilon(exact).margin(i == 3 ? 2 * small : 0));
+      }
+    }
+    CHECK(norm(full({4}, small, {.dtype = dtype})).item() == Approx(2 * small).epsilon(0.2));
+    CHECK(norm(full({4}, large, {.dtype = dtype})).item() == infinity);
+    CHECK(norm(from_vector<double>({large, not_a_number}, {2}).to(dtype)).item() !=
+          norm(zeros({1})).item());
+  }
+  CHECK(norm(zeros({300'000})).item() == 0);
+  CHECK(norm(full({300'000}, 1e-30)).item() == Approx(std::sqrt(3e5) * 1e-30));
 }
 
 TEST_CASE("norms at zero, and of the largest and smallest numbers") {

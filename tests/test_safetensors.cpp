@@ -3,11 +3,16 @@
 #include "test.hpp"
 
 #include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/ops/activation.hpp>
+#include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/io/safetensors.hpp>
 #include <cadena/nn/linear.hpp>
+#include <cadena/optim/adam.hpp>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -183,11 +188,11 @@ TEST_CASE("one error lists all that does not fit, and changes nothing") {
   io::save_safetensors(path, tensors);
   const std::string text = message([&] { io::load_safetensors(path, other); });
   CHECK(text.find("load_safetensors: " + path) == 0);
-  CHECK(text.find("hidden.weight: the model has F32 [5, 3], the file F32 [4, 3]") !=
+  CHECK(text.find("hidden.weight: expected F32 [5, 3], the file has F32 [4, 3]") !=
         std::string::npos);
-  CHECK(text.find("output.bias: the model has F64 [2], the file F32 [2]") != std::string::npos);
+  CHECK(text.find("output.bias: expected F64 [2], the file has F32 [2]") != std::string::npos);
   CHECK(text.find("missing in the file: \"head.weight\", \"head.bias\"") != std::string::npos);
-  CHECK(text.find("not in the model: \"extra\"") != std::string::npos);
+  CHECK(text.find("only in the file: \"extra\"") != std::string::npos);
   CHECK(other.steps.value().item() == 1);
 
   Mlp partial;
@@ -261,7 +266,7 @@ TEST_CASE("hostile files are refused with file and offset") {
   contains(refused(file_of("{}x", "")), "no JSON");
   contains(refused(file_of("{\"a\xff\":1}", "")), "(offset 11)");
   contains(refused(file_of("[]", "")), "must be a JSON object");
-  contains(refused(file_of(std::string(100000, '['), "")), "no JSON: too deep");
+  contains(refused(file_of(std::string(100000, '['), "")), "too deep");
   contains(refused(file_of(R"({"a":)" + std::string(100000, '['), "")), "too deep");
   contains(refused(file_of("{\"a\":1}", "")), "tensor \"a\": expected an object");
   contains(refused(file_of("{" + entry("a", "F32", "[1]", "[0,4]") + "}", "abc")),
@@ -309,6 +314,17 @@ TEST_CASE("hostile files are refused with file and offset") {
   contains(refused(file_of(R"({"a":{"dtype":"F32","shape":[]}})", four)), "data_offsets");
   contains(refused(file_of(R"({"a":{"dtype":"F32","shape":[],"data_offsets":[0,4],"x":1}})", four)),
            "unknown member \"x\"");
+  contains(refused(file_of(R"({"a":{"dtype":{"b":1}}})", "")), "an object inside of");
+  std::string list = "[1";
+  for (int i = 0; i < 64; ++i) {
+    list += ",1";
+  }
+  contains(refused(file_of(R"({"a":{"shape":)" + list + "]}}", "")), "array too large");
+  std::string many = R"({"__metadata__":{)";
+  for (int i = 0; i <= 1'000'000; ++i) {
+    many += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":\"\"";
+  }
+  contains(refused(file_of(many + "}}", "")), "object too large");
   contains(refused(file_of(R"({"__metadata__":{"a":1}})", "")), "is no text");
   contains(refused(file_of(R"({"__metadata__":3})", "")), "must be an object");
   contains(refused(file_of("{" + entry("a", "BOOL", "[2]", "[0,2]") + "}", "\x01\x02")),
@@ -375,7 +391,40 @@ TEST_CASE("files that cannot be read or written are errors with the reason") {
   CHECK(message([&] {
           io::save_safetensors(path, {{"a", Tensor()}});
         }).find("undefined") != std::string::npos);
+  CHECK(message([&] {
+          io::save_safetensors(path, one, {.metadata = {{"long", std::string(100'000'000, 'x')}}});
+        }).find(path + ": 1 tensors and 1 entries of metadata, ") != std::string::npos);
   CHECK(directory.files() == 0);
+}
+
+TEST_CASE("cells with names are saved and loaded in place, an optimizer's state say") {
+  const Directory directory;
+  const std::string path = directory / "optimizer.safetensors";
+  const auto step = [](Mlp& model, cd::optim::Adam& optimizer) {
+    optimizer.zero_grad();
+    cd::sum(model.output(cd::tanh(model.hidden(cd::ones({1, 3}))))).backward();
+    optimizer.step();
+  };
+  Mlp model;
+  cd::optim::Adam optimizer(nn::parameters(model), {.lr = 0.25});
+  step(model, optimizer);
+  Mlp other = nn::clone(model);
+  cd::optim::Adam resumed(nn::parameters(other));
+  io::save_safetensors(path, optimizer.named_state());
+  io::load_safetensors(path, resumed.named_state());
+  CHECK(resumed.steps() == 1);
+  CHECK(resumed.lr() == 0.25);
+  step(model, optimizer);
+  step(other, resumed);
+  CHECK(same(model.hidden.weight, other.hidden.weight));
+
+  const std::vector<cd::NamedCell> one{{"a", cd::Cell(cd::ones({2}))}};
+  io::save_safetensors(path, one);
+  CHECK(message([&] { io::load_safetensors(path, resumed.named_state()); }).find("only in the") !=
+        std::string::npos);
+  one[0].cell.assign(cd::zeros({2}));
+  io::load_safetensors(path, one);
+  CHECK(same(one[0].cell.value(), cd::ones({2})));
 }
 
 TEST_CASE("saving replaces a file in one step and follows links") {
@@ -389,4 +438,21 @@ TEST_CASE("saving replaces a file in one step and follows links") {
   CHECK(io::load_safetensors(path).tensors[0].name == "b");
   CHECK(fs::status(path).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
   CHECK(directory.files() == 2);
+
+  fs::create_symlink("later", directory / "dangling");
+  io::save_safetensors(directory / "dangling", {{"c", cd::ones({2})}});
+  CHECK(fs::is_symlink(directory / "dangling"));
+  CHECK(io::load_safetensors(directory / "later").tensors[0].name == "c");
+  fs::create_symlink("round", directory / "round");
+  CHECK(message([&] {
+          io::save_safetensors(directory / "round", {{"d", cd::ones({2})}});
+        }).find("symbolic links") != std::string::npos);
+  CHECK(directory.files() == 5);
+
+  // What a killed process of the same number left.
+  for (int i = 0; i < 100; ++i) {
+    write_bytes(path + "." + std::to_string(::getpid()) + "-" + std::to_string(i) + ".part", "");
+  }
+  CHECK_NOTHROW(io::save_safetensors(path, {{"e", cd::ones({2})}}));
+  CHECK(directory.files() == 105);
 }

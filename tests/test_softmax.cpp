@@ -102,6 +102,28 @@ TEST_CASE("softmax and its relatives are their formulas, to the third derivative
       sample_values({6, 4}, 0, 1, 2));
 }
 
+TEST_CASE("softmax along many columns, to the second derivative") {
+  const Tensor x = sample_values({2, 4, 140}, -2, 2, 7),
+               weights = sample_values(x.shape(), -1, 1, 8);
+  const auto along_last = [](auto f) -> TensorFunction {
+    return [f](const Tensor& y) { return transpose(f(transpose(y, 1, 2), -1), 1, 2); };
+  };
+  const auto along_columns = [](auto f) -> TensorFunction {
+    return [f](const Tensor& y) { return f(y, 1); };
+  };
+  const auto check = [&](const TensorFunction& f, const TensorFunction& g) {
+    check_close(f(x), g(x));
+    const auto scalar = [&](const TensorFunction& h) -> TensorFunction {
+      return [&, h](const Tensor& y) { return sum(h(y) * weights); };
+    };
+    check_close(value_and_grad(scalar(f))(x).grad, value_and_grad(scalar(g))(x).grad);
+    check_close(hvp(scalar(f), x, weights).product, hvp(scalar(g), x, weights).product);
+  };
+  check(along_columns(softmax), along_last(softmax));
+  check(along_columns(log_softmax), along_last(log_softmax));
+  CHECK(softmax(x, 1).is_contiguous());
+}
+
 TEST_CASE("softmax at both ends") {
   const Tensor x =
       from_vector<double>({1e4, 1e4, 1e4 - 1, -1e4, -1e4, -1e4 - 1, 1e4, -1e4, 0}, {3, 3});

@@ -55,17 +55,18 @@ template <class T> void check(const RowsShape& s, double scale) {
   }
   std::vector<RowSoftmax<T>> kept(labels.size());
   const auto lse = same_bits<T>(s.rows, [&](T* out) { logsumexp(s, x.data(), out); });
-  const auto soft = same_bits<T>(n, [&](T* out) { softmax(s, x.data(), out); });
-  const auto log_soft = same_bits<T>(n, [&](T* out) { log_softmax(s, x.data(), out); });
+  const ReduceShape along{s.rows, s.columns, 1};
+  const auto soft = same_bits<T>(n, [&](T* out) { softmax(along, x.data(), out); });
+  const auto log_soft = same_bits<T>(n, [&](T* out) { log_softmax(along, x.data(), out); });
   const auto soft_g =
-      same_bits<T>(n, [&](T* out) { softmax_gradient(s, soft.data(), g.data(), out); });
+      same_bits<T>(n, [&](T* out) { softmax_gradient(along, soft.data(), g.data(), out); });
   const auto log_g =
-      same_bits<T>(n, [&](T* out) { log_softmax_gradient(s, log_soft.data(), g.data(), out); });
+      same_bits<T>(n, [&](T* out) { log_softmax_gradient(along, log_soft.data(), g.data(), out); });
   const auto loss = same_bits<T>(s.rows, [&](T* out) {
     REQUIRE(cross_entropy(s, x.data(), labels.data(), out, kept.data()) == -1);
   });
   const auto loss_g = same_bits<T>(n, [&](T* out) {
-    cross_entropy_gradient(s, x.data(), labels.data(), kept.data(), row_g.data(), false, out);
+    cross_entropy_gradient(s, x.data(), labels.data(), kept.data(), row_g.data(), out);
   });
   for (std::int64_t r = 0; r < s.rows; ++r) {
     const auto at = [&](std::int64_t c) { return static_cast<std::size_t>(r * s.columns + c); };
@@ -98,7 +99,60 @@ template <class T> void check(const RowsShape& s, double scale) {
   }
 }
 
+/// [outer, reduced, inner] with the last two dimensions exchanged.
+template <class T> std::vector<T> turned(const ReduceShape& s, const std::vector<T>& x) {
+  std::vector<T> y(x.size());
+  for (std::int64_t o = 0; o < s.outer; ++o) {
+    for (std::int64_t c = 0; c < s.reduced; ++c) {
+      for (std::int64_t i = 0; i < s.inner; ++i) {
+        y[static_cast<std::size_t>((o * s.inner + i) * s.reduced + c)] =
+            x[static_cast<std::size_t>((o * s.reduced + c) * s.inner + i)];
+      }
+    }
+  }
+  return y;
+}
+
+// Along columns comes what comes along rows of the transpose, sums in another order.
+template <class T> void check_columns(const ReduceShape& s) {
+  CAPTURE(s.outer, s.reduced, s.inner);
+  const std::int64_t n = s.outer * s.reduced * s.inner;
+  const ReduceShape rows{s.outer * s.inner, s.reduced, 1};
+  const std::vector<T> x = numbers<T>(n, 3, 1), g = numbers<T>(n, 1, 2);
+  const auto agree = [&](auto of_columns, auto of_rows) {
+    const std::vector<T> got = turned(s, same_bits<T>(n, of_columns));
+    std::vector<T> expected(got.size());
+    of_rows(expected.data());
+    const double tolerance = 200 * static_cast<double>(std::numeric_limits<T>::epsilon());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      REQUIRE(got[i] == Approx(expected[i]).epsilon(tolerance).margin(10 * tolerance));
+    }
+  };
+  const std::vector<T> row_x = turned(s, x), row_g = turned(s, g);
+  agree([&](T* out) { softmax(s, x.data(), out); },
+        [&](T* out) { softmax(rows, row_x.data(), out); });
+  agree([&](T* out) { log_softmax(s, x.data(), out); },
+        [&](T* out) { log_softmax(rows, row_x.data(), out); });
+  std::vector<T> y(x.size());
+  softmax(s, x.data(), y.data());
+  std::vector<T> row_y = turned(s, y);
+  agree([&](T* out) { softmax_gradient(s, y.data(), g.data(), out); },
+        [&](T* out) { softmax_gradient(rows, row_y.data(), row_g.data(), out); });
+  log_softmax(s, x.data(), y.data());
+  row_y = turned(s, y);
+  agree([&](T* out) { log_softmax_gradient(s, y.data(), g.data(), out); },
+        [&](T* out) { log_softmax_gradient(rows, row_y.data(), row_g.data(), out); });
+}
+
 }  // namespace
+
+TEST_CASE("softmax along columns") {
+  for (const ReduceShape& s : std::vector<ReduceShape>{
+           {1, 5, 2}, {3, 17, 128}, {2, 40, 150}, {40, 3, 9}, {1, 1, 300}, {1, 700, 131}}) {
+    check_columns<float>(s);
+    check_columns<double>(s);
+  }
+}
 
 TEST_CASE("softmax, its logarithm, cross-entropy and their gradients") {
   for (const RowsShape& s : std::vector<RowsShape>{
@@ -122,10 +176,10 @@ TEST_CASE("rows with infinities and NaN") {
   CHECK(lse[1] == -infinity);
   CHECK(lse[2] == infinity);
   CHECK(std::isnan(lse[3]));
-  softmax(s, x.data(), y.data());
+  softmax({4, 3, 1}, x.data(), y.data());
   CHECK((y[0] == 0 && y[1] == 0.5f && y[2] == 0.5f));
   CHECK(std::isnan(y[9]));
-  log_softmax(s, x.data(), y.data());
+  log_softmax({4, 3, 1}, x.data(), y.data());
   CHECK(y[0] == -infinity);
   CHECK(y[1] == Approx(-std::log(2.0f)));
   const std::vector<std::int64_t> labels = {0, 0, 1, 0};
@@ -133,7 +187,7 @@ TEST_CASE("rows with infinities and NaN") {
   const float one = 1;
   CHECK(cross_entropy({1, 3}, x.data(), labels.data(), loss.data(), kept.data()) == -1);
   CHECK(loss[0] == infinity);
-  cross_entropy_gradient({1, 3}, x.data(), labels.data(), kept.data(), &one, true, gradient.data());
+  cross_entropy_gradient({1, 3}, x.data(), labels.data(), kept.data(), &one, gradient.data());
   CHECK((gradient[0] == -1 && gradient[1] == 0.5f && gradient[2] == 0.5f));
 }
 

@@ -84,6 +84,13 @@ struct Shared {
   std::int64_t limit = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) *
                        static_cast<std::int64_t>(sysconf(_SC_PAGESIZE)) / 4;
   std::int64_t finished_small_bytes = 0, finished_small_blocks = 0;
+
+  /// Counts a large block that is handed out; the mutex is held.
+  void count(std::int64_t size) noexcept {
+    in_use += size;
+    blocks += 1;
+    peak = std::max(peak, in_use);
+  }
 };
 
 Shared& shared() {
@@ -141,6 +148,10 @@ struct ThreadCache {
   static void* system(std::size_t bytes) {
     void* block = std::malloc(bytes);
     if (block == nullptr) {
+      empty_memory_cache();
+      block = std::malloc(bytes);
+    }
+    if (block == nullptr) {
       fail_allocation(bytes);
     }
     return block;
@@ -186,13 +197,11 @@ void* allocate_large(std::size_t size) {
   Shared& all = shared();
   {
     std::lock_guard lock(all.mutex);
-    all.in_use += static_cast<std::int64_t>(size);
-    all.blocks += 1;
-    all.peak = std::max(all.peak, all.in_use);
     const std::size_t index = large_class(size);
     if (FreeBlock* block = all.free[index]) {
       all.free[index] = block->next;
       all.cached -= static_cast<std::int64_t>(size);
+      all.count(static_cast<std::int64_t>(size));
       return block;
     }
   }
@@ -203,14 +212,13 @@ void* allocate_large(std::size_t size) {
     block = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
   }
   if (block == nullptr) {
-    std::lock_guard lock(all.mutex);
-    all.in_use -= static_cast<std::int64_t>(size);
-    all.blocks -= 1;
     fail_allocation(size);
   }
   if (size >= huge_page) {
     madvise(block, size, MADV_HUGEPAGE);  // fewer page faults on first touch; a hint only
   }
+  std::lock_guard lock(all.mutex);
+  all.count(static_cast<std::int64_t>(size));
   return block;
 }
 

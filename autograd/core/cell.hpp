@@ -51,8 +51,10 @@ struct NamedCell {
 };
 
 /// A field of a model: a value like std::string. Copying a model copies its parameters (memory is
-/// shared until one is assigned), moving keeps the cell. `=` from a Tensor and `+=` do not compile:
-/// use assign.
+/// shared until one is assigned), moving one keeps the cell. Assigning a field of the same shape
+/// and dtype puts the value into the place that is there, so an optimizer made for the model keeps
+/// its hold on it; otherwise the field gets another place. `=` from a Tensor and `+=` do not
+/// compile: use assign.
 template <bool trainable> class Field {
  public:
   Field() = default;  ///< Undefined: an absent bias, say.
@@ -60,12 +62,17 @@ template <bool trainable> class Field {
   Field(const Field& other) : cell_(other.copied()) {}
   Field(Field&&) noexcept = default;
   Field& operator=(const Field& other) {
-    if (this != &other) {
+    if (this != &other && !takes(other)) {
       cell_ = other.copied();
     }
     return *this;
   }
-  Field& operator=(Field&&) noexcept = default;
+  Field& operator=(Field&& other) {
+    if (this != &other && !takes(other)) {
+      cell_ = std::move(other.cell_);
+    }
+    return *this;
+  }
   Field& operator=(const Tensor&) = delete;  // use assign
 
   operator const Tensor&() const { return cell_.value(); }
@@ -80,6 +87,15 @@ template <bool trainable> class Field {
   const Cell& cell() const noexcept { return cell_; }
 
  private:
+  /// Takes the value of a field that fits into its own place.
+  bool takes(const Field& other) const {
+    const bool fits =
+        defined() && other.defined() && shape() == other.shape() && dtype() == other.dtype();
+    if (fits) {
+      assign(other.value());
+    }
+    return fits;
+  }
   Cell copied() const { return cell_.defined() ? Cell(cell_.value().detach(), trainable) : Cell(); }
   Cell cell_;
 };
@@ -88,3 +104,11 @@ using Parameter = Field<true>;  ///< Trained: optimizers update it.
 using Buffer = Field<false>;    ///< State that is saved but not trained.
 
 }  // namespace cadena
+
+template <bool trainable>
+struct fmt::formatter<cadena::Field<trainable>> : fmt::formatter<cadena::Tensor> {
+  auto format(const cadena::Field<trainable>& field, fmt::format_context& context) const {
+    return fmt::formatter<cadena::Tensor>::format(
+        field.defined() ? field.value() : cadena::Tensor(), context);
+  }
+};

@@ -1,6 +1,7 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/core/storage.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -20,18 +21,36 @@ Tensor finish(Ref<TensorImpl> impl, const TensorOptions& options) {
   return options.requires_grad ? result.requires_grad_leaf() : result;
 }
 
+/// A number as an element. Error where an integer dtype does not reach it.
+template <class T, class Number> T element(const char* operation, Number number) {
+  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool> &&
+                !std::is_same_v<Number, bool>) {
+    if (!in_range<T>(number)) {
+      fail("{}: {} is outside of what {} holds", operation, number, name(dtype_of<T>));
+    }
+  }
+  return convert_number<T>(number);
+}
+
 /// A tensor whose element i is value(i), a double or an int64.
 template <class Value>
-Tensor generate(const Shape& shape, Dtype dtype, const TensorOptions& options, Value&& value) {
+Tensor generate(const char* operation, const Shape& shape, Dtype dtype,
+                const TensorOptions& options, Value&& value) {
   Ref<TensorImpl> impl = make_impl(dtype, shape);
   const std::int64_t count = numel(shape);
   dispatch(dtype, [&]<class T>() {
     T* out = values_of<T>(impl);
     for (std::int64_t i = 0; i < count; ++i) {
-      out[i] = convert_number<T>(value(i));
+      out[i] = element<T>(operation, value(i));
     }
   });
   return finish(std::move(impl), options);
+}
+
+Ref<TensorImpl> zeroed(Dtype dtype, const Shape& shape) {
+  Ref<TensorImpl> impl = make_impl(dtype, shape);
+  std::memset(impl->data, 0, impl->storage->bytes);
+  return impl;
 }
 
 using List = std::vector<Nested>;
@@ -85,7 +104,7 @@ Tensor tensor(const Nested& values, TensorOptions options) {
       std::visit(
           [&]<class V>(const V& value) {
             if constexpr (std::is_arithmetic_v<V>) {
-              *out++ = convert_number<T>(value);
+              *out++ = element<T>("tensor", value);
             }
           },
           number.value());
@@ -161,38 +180,54 @@ template Tensor adopt(double*, const Shape&, std::function<void(double*)>, Tenso
 
 Tensor zeros(const Shape& shape, TensorOptions options) {
   check_shape(shape, "zeros");
-  Ref<TensorImpl> impl = make_impl(options.dtype.value_or(Dtype::float32), shape);
-  std::memset(impl->data, 0, impl->storage->bytes);
-  return finish(std::move(impl), options);
+  return finish(zeroed(options.dtype.value_or(Dtype::float32), shape), options);
 }
 
-Tensor ones(const Shape& shape, TensorOptions options) { return full(shape, 1, options); }
+Tensor ones(const Shape& shape, TensorOptions options) {
+  check_shape(shape, "ones");
+  return full(shape, 1, options);
+}
 
-Tensor full(const Shape& shape, double value, TensorOptions options) {
+Tensor full(const Shape& shape, const Tensor& value, TensorOptions options) {
   check_shape(shape, "full");
-  return generate(shape, options.dtype.value_or(Dtype::float32), options,
-                  [value](std::int64_t) { return value; });
+  const TensorImpl& number = detail::impl_of(value, "full");
+  if (numel(number.shape) != 1) {
+    fail("full: expected one value, got a tensor of shape {}", number.shape);
+  }
+  Ref<TensorImpl> impl = make_impl(options.dtype.value_or(Dtype::float32), shape);
+  dispatch(number.dtype, [&]<class From>() {
+    dispatch(impl->dtype, [&]<class To>() {
+      std::fill_n(values_of<To>(impl), numel(shape),
+                  element<To>("full", *reinterpret_cast<const From*>(number.data)));
+    });
+  });
+  return finish(std::move(impl), options);
 }
 
 Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), {.dtype = x.dtype()}); }
 Tensor ones_like(const Tensor& x) { return ones(x.shape(), {.dtype = x.dtype()}); }
-Tensor full_like(const Tensor& x, double value) {
+Tensor full_like(const Tensor& x, const Tensor& value) {
   return full(x.shape(), value, {.dtype = x.dtype()});
 }
 
 Tensor arange(double start, double stop, double step, TensorOptions options) {
   const double count = std::ceil((stop - start) / step);
-  if (!(std::isfinite(count)) || step == 0) {
+  if (!std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step) || step == 0) {
     fail("arange: expected finite bounds and a step other than 0, got {} to {} by {}", start, stop,
          step);
   }
-  if (count > 1e12) {
+  if (!(count <= 1e12)) {
     fail("arange: {} values from {} to {} by {} are too many", count, start, stop, step);
   }
   const auto whole = [](double value) { return value == std::floor(value); };
   const Dtype natural = whole(start) && whole(stop) && whole(step) ? Dtype::int64 : Dtype::float32;
   const Shape shape{count > 0 ? static_cast<std::int64_t>(count) : 0};
-  return generate(shape, options.dtype.value_or(natural), options,
+  const Dtype dtype = options.dtype.value_or(natural);
+  constexpr double exact = 0x1p53;
+  if (!is_floating(dtype) && std::max(std::abs(start), std::abs(stop)) > exact) {
+    fail("arange: bounds of {} values reach to 2^53, got {} to {}", name(dtype), start, stop);
+  }
+  return generate("arange", shape, dtype, options,
                   [=](std::int64_t i) { return start + static_cast<double>(i) * step; });
 }
 
@@ -202,21 +237,30 @@ Tensor linspace(double start, double stop, std::int64_t count, TensorOptions opt
   if (count < 0) {
     fail("linspace: expected at least 0 values, got {}", count);
   }
-  return generate({count}, options.dtype.value_or(Dtype::float32), options, [=](std::int64_t i) {
-    // From the nearer end, so that both ends are exact.
-    const double step = count > 1 ? (stop - start) / static_cast<double>(count - 1) : 0;
-    return 2 * i < count ? start + static_cast<double>(i) * step
-                         : stop - static_cast<double>(count - 1 - i) * step;
-  });
+  if (!std::isfinite(start) || !std::isfinite(stop)) {
+    fail("linspace: expected finite ends, got {} to {}", start, stop);
+  }
+  check_shape({count}, "linspace");
+  return generate(
+      "linspace", {count}, options.dtype.value_or(Dtype::float32), options, [=](std::int64_t i) {
+        // From the nearer end, so that both ends are exact.
+        const double half_step =  // halves, as stop - start may overflow
+            count > 1 ? (0.5 * stop - 0.5 * start) / static_cast<double>(count - 1) : 0;
+        return 2 * i < count ? start + 2 * (static_cast<double>(i) * half_step)
+                             : stop - 2 * (static_cast<double>(count - 1 - i) * half_step);
+      });
 }
 
 Tensor eye(std::int64_t rows, std::optional<std::int64_t> columns, TensorOptions options) {
   const Shape shape{rows, columns.value_or(rows)};
   check_shape(shape, "eye");
-  const std::int64_t width = shape[1];
-  return generate(shape, options.dtype.value_or(Dtype::float32), options, [width](std::int64_t i) {
-    return width != 0 && i / width == i % width ? 1.0 : 0.0;
+  Ref<TensorImpl> impl = zeroed(options.dtype.value_or(Dtype::float32), shape);
+  dispatch(impl->dtype, [&]<class T>() {
+    for (std::int64_t i = 0; i < std::min(shape[0], shape[1]); ++i) {
+      values_of<T>(impl)[i * (shape[1] + 1)] = T{1};
+    }
   });
+  return finish(std::move(impl), options);
 }
 
 Tensor one_hot(const Tensor& labels, std::int64_t classes, TensorOptions options) {
@@ -224,18 +268,24 @@ Tensor one_hot(const Tensor& labels, std::int64_t classes, TensorOptions options
   if (impl.dtype != Dtype::int64 && impl.dtype != Dtype::uint8) {
     fail("one_hot: expected int64 or uint8 labels, got {}", name(impl.dtype));
   }
-  const std::vector<std::int64_t> values = labels.to_vector<std::int64_t>();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] < 0 || values[i] >= classes) {
-      fail("one_hot: label {} (element {}) is outside [0, {})", values[i], i, classes);
-    }
+  if (classes < 0) {
+    fail("one_hot: expected at least 0 classes, got {}", classes);
   }
   Shape shape = impl.shape;
   shape.push_back(classes);
   check_shape(shape, "one_hot");
-  return generate(shape, options.dtype.value_or(Dtype::float32), options, [&](std::int64_t i) {
-    return values[static_cast<std::size_t>(i / classes)] == i % classes ? 1.0 : 0.0;
+  const std::vector<std::int64_t> values = labels.to_vector<std::int64_t>();
+  Ref<TensorImpl> result = zeroed(options.dtype.value_or(Dtype::float32), shape);
+  dispatch(result->dtype, [&]<class T>() {
+    T* row = values_of<T>(result);
+    for (std::size_t i = 0; i < values.size(); ++i, row += classes) {
+      if (values[i] < 0 || values[i] >= classes) {
+        fail("one_hot: label {} (element {}) is outside [0, {})", values[i], i, classes);
+      }
+      row[values[i]] = T{1};
+    }
   });
+  return finish(std::move(result), options);
 }
 
 }  // namespace cadena

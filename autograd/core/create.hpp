@@ -66,13 +66,14 @@ Tensor adopt(T* pointer, const Shape& shape, std::function<void(T*)> deleter,
 
 Tensor zeros(const Shape& shape, TensorOptions options = {});
 Tensor ones(const Shape& shape, TensorOptions options = {});
-Tensor full(const Shape& shape, double value, TensorOptions options = {});
+/// The number (or the only element of a tensor) everywhere. Error if the dtype does not hold it.
+Tensor full(const Shape& shape, const Tensor& value, TensorOptions options = {});
 Tensor zeros_like(const Tensor& x);  ///< Shape and dtype of x.
 Tensor ones_like(const Tensor& x);
-Tensor full_like(const Tensor& x, double value);
+Tensor full_like(const Tensor& x, const Tensor& value);
 
 /// start, start + step, ... below stop (above it for a negative step); int64 if all are whole
-/// numbers and no dtype is named. Value i is start + i·step.
+/// numbers and no dtype is named. Value i is start + i·step, in float64: integers reach to 2^53.
 Tensor arange(double start, double stop, double step = 1, TensorOptions options = {});
 Tensor arange(double stop, TensorOptions options = {});
 /// `count` values from start to stop, both included.

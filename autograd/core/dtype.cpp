@@ -1,5 +1,9 @@
 #include <cadena/autograd/core/dtype.hpp>
 
+#include <fmt/format.h>
+
+#include <ostream>
+
 namespace cadena {
 
 const char* name(Dtype dtype) noexcept {
@@ -17,6 +21,8 @@ const char* name(Dtype dtype) noexcept {
   }
 }
 
+std::ostream& operator<<(std::ostream& stream, Dtype dtype) { return stream << name(dtype); }
+
 std::string promotion_table() {
   std::string text = fmt::format("{:>8}", "");
   for (Dtype column : all_dtypes) {
@@ -32,3 +38,8 @@ std::string promotion_table() {
 }
 
 }  // namespace cadena
+
+fmt::format_context::iterator fmt::formatter<cadena::Dtype>::format(
+    cadena::Dtype dtype, fmt::format_context& context) const {
+  return fmt::formatter<fmt::string_view>::format(cadena::name(dtype), context);
+}

@@ -5,9 +5,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <limits>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 namespace cadena {
 
@@ -23,6 +25,7 @@ inline constexpr Dtype float64 = Dtype::float64;
 inline constexpr Dtype all_dtypes[] = {boolean, uint8, int64, float32, float64};
 
 const char* name(Dtype dtype) noexcept;
+std::ostream& operator<<(std::ostream& stream, Dtype dtype);
 
 /// Bytes of one element.
 constexpr std::size_t size_of(Dtype dtype) noexcept {
@@ -64,6 +67,18 @@ concept Element = requires {
 };
 
 template <Element T> inline constexpr Dtype dtype_of = detail::DtypeOf<T>::value;
+
+/// Whether an integer type holds a number, what is behind the point aside.
+template <std::integral To, class From> constexpr bool in_range(From x) noexcept {
+  if constexpr (std::is_floating_point_v<From>) {
+    // The bounds themselves may round up on conversion; the one above is exact.
+    constexpr From above = static_cast<From>(std::numeric_limits<To>::max() / 2 + 1) * 2;
+    constexpr From low = static_cast<From>(std::numeric_limits<To>::min());
+    return (x > low - 1 || x == low) && x < above;
+  } else {
+    return std::in_range<To>(x);
+  }
+}
 
 /// x as another type. A floating number truncates to an integer; NaN gives 0 there, and what is out
 /// of range the nearest bound (a cast would be undefined).
@@ -108,3 +123,7 @@ decltype(auto) dispatch_floating(Dtype dtype, const char* operation, Body&& body
 }
 
 }  // namespace cadena
+
+template <> struct fmt::formatter<cadena::Dtype> : fmt::formatter<fmt::string_view> {
+  fmt::format_context::iterator format(cadena::Dtype dtype, fmt::format_context& context) const;
+};

@@ -9,7 +9,6 @@ class Observer;
 /// What a thread is set to at the moment; parallel_for carries the caller's modes into its pieces.
 struct Modes {
   bool grad_enabled = true;
-  void* capture = nullptr;               // the running capture, null outside of one
   detail::Observer* observer = nullptr;  // sees operators as they are applied: graph/observer.hpp
 };
 

@@ -6,6 +6,10 @@
 
 namespace cadena {
 
+namespace detail {
+[[noreturn]] void fail_element(const char* what, Dtype has, Dtype asked);
+}
+
 /// One operand of a running kernel. Contiguous unless the operator says `strided`.
 class Input {
  public:
@@ -19,7 +23,11 @@ class Input {
   }
   bool is_contiguous() const noexcept { return impl_->contiguous(); }
   const std::byte* bytes() const noexcept { return impl_->data; }
-  template <Element T> const T* data() const noexcept {
+  /// The elements. Error unless T is the dtype.
+  template <Element T> const T* data() const {
+    if (impl_->dtype != dtype_of<T>) {
+      detail::fail_element("an input", impl_->dtype, dtype_of<T>);
+    }
     return reinterpret_cast<const T*>(bytes());
   }
 
@@ -36,7 +44,13 @@ class Output {
   std::int64_t size(int axis) const noexcept { return shape()[axis]; }
   std::int64_t numel() const noexcept { return cadena::numel(shape()); }
   std::byte* bytes() const noexcept { return impl_->data; }
-  template <Element T> T* data() const noexcept { return reinterpret_cast<T*>(bytes()); }
+  /// The elements to write. Error unless T is the dtype.
+  template <Element T> T* data() const {
+    if (impl_->dtype != dtype_of<T>) {
+      detail::fail_element("an output", impl_->dtype, dtype_of<T>);
+    }
+    return reinterpret_cast<T*>(bytes());
+  }
 
  private:
   detail::TensorImpl* impl_;

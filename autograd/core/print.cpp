@@ -207,3 +207,8 @@ std::ostream& operator<<(std::ostream& stream, const Tensor& tensor) {
 }
 
 }  // namespace cadena
+
+fmt::format_context::iterator fmt::formatter<cadena::Tensor>::format(
+    const cadena::Tensor& tensor, fmt::format_context& context) const {
+  return fmt::formatter<fmt::string_view>::format(cadena::to_string(tensor), context);
+}

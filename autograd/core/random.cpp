@@ -1,6 +1,7 @@
 #include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/kernels/philox.hpp>
+#include <cadena/autograd/kernels/reduce.hpp>
 
 #include <algorithm>
 #include <mutex>
@@ -91,6 +92,9 @@ Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, TensorOp
   if (low >= high) {
     fail("randint: expected low < high, got [{}, {})", low, high);
   }
+  if (options.dtype == Dtype::uint8 && (low < 0 || high > 256)) {
+    fail("randint: uint8 does not hold all of [{}, {})", low, high);
+  }
   return draw<std::int64_t>(shape, options, Dtype::int64, generator,
                             [=](auto stream, std::int64_t count, std::int64_t* values) {
                               kernels::random_integers(stream, count, low, high, values);
@@ -99,6 +103,9 @@ Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, TensorOp
 
 Tensor randperm(std::int64_t n, TensorOptions options, const Generator& generator) {
   check_shape({n}, "randperm");
+  if (options.dtype == Dtype::uint8 && n > 256) {
+    fail("randperm: uint8 does not hold {} different numbers", n);
+  }
   return draw<std::int64_t>({n}, options, Dtype::int64, generator, kernels::random_permutation);
 }
 
@@ -119,15 +126,18 @@ Tensor bernoulli(const Tensor& probabilities, const Generator& generator) {
     const Tensor compact = probabilities.detach().contiguous();
     const T* p = reinterpret_cast<const T*>(compact.impl()->data);
     const std::int64_t n = numel(given.shape);
-    const T* wrong = std::find_if(p, p + n, [](T value) { return !(value >= 0 && value <= 1); });
-    if (wrong != p + n) {
+    T least = 0, most = 0;
+    if (n > 0) {
+      kernels::minimum({1, n, 1}, p, &least);
+      kernels::maximum({1, n, 1}, p, &most);
+    }
+    if (!(least >= 0 && most <= 1)) {
+      const T* wrong = std::find_if(p, p + n, [](T value) { return !(value >= 0 && value <= 1); });
       fail("bernoulli: expected probabilities in [0, 1], got {} at element {}", *wrong, wrong - p);
     }
     return draw<T>(given.shape, {}, given.dtype, generator,
                    [=](auto stream, std::int64_t count, T* values) {
-                     kernels::random_uniform(stream, count, values);
-                     std::transform(values, values + count, p, values,
-                                    [](T u, T below) { return u < below ? T(1) : T(0); });
+                     kernels::random_bernoulli(stream, count, p, values);
                    });
   });
 }

@@ -1,6 +1,9 @@
 #include <cadena/autograd/core/shape.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <ostream>
 
 namespace cadena {
 
@@ -14,6 +17,10 @@ std::string to_string(const Dims& dims) {
     text += (i ? ", " : "") + std::to_string(dims[i]);
   }
   return text + "]";
+}
+
+std::ostream& operator<<(std::ostream& stream, const Dims& dims) {
+  return stream << to_string(dims);
 }
 
 Strides contiguous_strides(const Shape& shape) noexcept {
@@ -85,6 +92,15 @@ void check_shape(const Shape& shape, const char* operation) {
   }
 }
 
+Dims unravel(std::int64_t position, const Shape& shape) noexcept {
+  Dims index = shape;
+  for (int axis = shape.size(); axis-- > 0;) {
+    index[axis] = position % shape[axis];
+    position /= shape[axis];
+  }
+  return index;
+}
+
 Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim) {
   Shape result;
   for (int i = 0; i < shape.size(); ++i) {
@@ -99,3 +115,8 @@ Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim) {
 }
 
 }  // namespace cadena
+
+fmt::format_context::iterator fmt::formatter<cadena::Dims>::format(
+    const cadena::Dims& dims, fmt::format_context& context) const {
+  return fmt::formatter<fmt::string_view>::format(cadena::to_string(dims), context);
+}

@@ -2,8 +2,10 @@
 
 #include <cadena/autograd/core/error.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <span>
 #include <string>
 
@@ -16,6 +18,11 @@ inline constexpr int max_rank = 8;
 class Dims {
  public:
   Dims() noexcept : size_(0) {}
+  /// One integer, so that sum(x, 1) can be said for sum(x, {1}). (Not a truth value: that would be
+  /// a misplaced option.)
+  template <std::integral Integer>
+    requires(!std::same_as<Integer, bool>)
+  Dims(Integer value) : Dims({static_cast<std::int64_t>(value)}) {}
   Dims(std::initializer_list<std::int64_t> values) : Dims(values.begin(), values.size()) {}
   Dims(std::span<const std::int64_t> values) : Dims(values.data(), values.size()) {}
   Dims(const Dims& other) noexcept : size_(other.size_) { copy(other); }
@@ -110,6 +117,7 @@ inline std::int64_t numel(const Shape& shape) noexcept {
 
 /// As NumPy prints it: [2, 3]; [] for 0-d.
 std::string to_string(const Dims& dims);
+std::ostream& operator<<(std::ostream& stream, const Dims& dims);
 
 /// Strides of a contiguous tensor in row-major order.
 Strides contiguous_strides(const Shape& shape) noexcept;
@@ -127,18 +135,15 @@ Axes normalize_axes(const Axes& axes, int rank, const char* operation);
 /// others than 0 is at most 2^56.
 void check_shape(const Shape& shape, const char* operation);
 
+/// The index of the element at `position` in row-major order.
+Dims unravel(std::int64_t position, const Shape& shape) noexcept;
+
 /// The shape after a reduction over (normalized) axes.
 Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim);
 
 }  // namespace cadena
 
-template <> struct fmt::formatter<cadena::Dims> {
-  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
-  template <class Context> auto format(const cadena::Dims& dims, Context& context) const {
-    auto out = context.out();
-    for (char c : cadena::to_string(dims)) {
-      *out++ = c;
-    }
-    return out;
-  }
+template <> struct fmt::formatter<cadena::Dims> : fmt::formatter<fmt::string_view> {
+  fmt::format_context::iterator format(const cadena::Dims& dims,
+                                       fmt::format_context& context) const;
 };

@@ -10,11 +10,14 @@ namespace cadena {
 
 /// A vector whose first `Inline` elements need no allocation. (Boost's does the same;
 /// including it costs every user's file about a tenth of a second.)
-template <class T, std::size_t Inline> class SmallVector {
+template <class T, std::size_t Inline>
+  requires(Inline > 0)
+class SmallVector {
  public:
   SmallVector() noexcept = default;
-  explicit SmallVector(std::size_t count) { resize(count); }
-  SmallVector(std::size_t count, const T& value) {
+  explicit SmallVector(std::size_t count) : SmallVector() { resize(count); }
+  // Delegating, so that a copy that throws leaves nothing behind.
+  SmallVector(std::size_t count, const T& value) : SmallVector() {
     reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
       push_back(value);
@@ -23,7 +26,7 @@ template <class T, std::size_t Inline> class SmallVector {
   SmallVector(std::initializer_list<T> values) : SmallVector(values.begin(), values.end()) {}
   template <class Iterator>
     requires requires(Iterator i) { *i; }
-  SmallVector(Iterator first, Iterator last) {
+  SmallVector(Iterator first, Iterator last) : SmallVector() {
     for (; first != last; ++first) {
       push_back(*first);
     }
@@ -47,8 +50,6 @@ template <class T, std::size_t Inline> class SmallVector {
   bool empty() const noexcept { return size_ == 0; }
   T& operator[](std::size_t index) noexcept { return data_[index]; }
   const T& operator[](std::size_t index) const noexcept { return data_[index]; }
-  T& front() noexcept { return data_[0]; }
-  const T& front() const noexcept { return data_[0]; }
   T& back() noexcept { return data_[size_ - 1]; }
   const T& back() const noexcept { return data_[size_ - 1]; }
 

@@ -62,6 +62,11 @@ TensorImpl& impl_of(const Tensor& tensor, const char* operation) {
   return *tensor.impl();
 }
 
+void fail_element(const char* what, Dtype has, Dtype asked) {
+  fail("kernel: {} holds {}, asked for {}; choose by its dtype() (dispatch_floating does)", what,
+       name(has), name(asked));
+}
+
 namespace {
 
 template <class T> Tensor make_number(T value) {
@@ -83,6 +88,12 @@ const detail::TensorImpl& Tensor::undefined(const char* operation) {
 Tensor Tensor::number_of(bool value) { return detail::make_number(value); }
 Tensor Tensor::number_of(double value) { return detail::make_number(value); }
 Tensor Tensor::number_of(std::int64_t value) { return detail::make_number(value); }
+Tensor Tensor::number_of(std::uint64_t value) {
+  if (!std::in_range<std::int64_t>(value)) {
+    fail("tensor: {} is outside of what int64 holds", value);
+  }
+  return detail::make_number(static_cast<std::int64_t>(value));
+}
 
 bool Tensor::is_contiguous() const { return impl_of(*this, "is_contiguous").contiguous(); }
 
@@ -107,10 +118,16 @@ template <Element T> T Tensor::item() const {
 
 template <Element T> std::vector<T> Tensor::to_vector() const {
   const detail::TensorImpl& impl = impl_of(*this, "to_vector");
-  std::vector<T> values;
-  values.reserve(static_cast<std::size_t>(numel()));
+  std::vector<T> values(static_cast<std::size_t>(numel()));
   dispatch(impl.dtype, [&]<class S>() {
-    detail::for_each<S>(impl, [&](S value) { values.push_back(convert_number<T>(value)); });
+    if (impl.contiguous()) {
+      const S* from = reinterpret_cast<const S*>(impl.data);
+      std::transform(from, from + values.size(), values.begin(),
+                     [](S value) { return convert_number<T>(value); });
+      return;
+    }
+    auto to = values.begin();
+    detail::for_each<S>(impl, [&](S value) { *to++ = convert_number<T>(value); });
   });
   return values;
 }

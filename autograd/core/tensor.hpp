@@ -21,12 +21,21 @@ struct BackwardOptions {
 class Tensor {
  public:
   Tensor() noexcept = default;  ///< Undefined: holds nothing.
+  Tensor(const Tensor&) noexcept = default;
+  Tensor(Tensor&&) noexcept = default;
+  Tensor& operator=(const Tensor&) & noexcept = default;
+  Tensor& operator=(Tensor&&) & noexcept = default;
+  /// Values never change: x[0] = y would be lost. A tensor with other elements is made by where,
+  /// cat, stack, pad or scatter_add.
+  Tensor& operator=(const Tensor&) && = delete;
 
   /// A number as operand: a 0-d float64, int64 or boolean that takes the dtype of the tensor it
   /// meets within its category (2 * x keeps a float32 x, 0.5 * i makes an int64 i float32).
   template <class Number>
     requires std::is_arithmetic_v<Number> Tensor(Number value) {
       if constexpr (std::same_as<Number, bool>) {
+        *this = number_of(value);
+      } else if constexpr (std::same_as<Number, std::uint64_t>) {
         *this = number_of(value);
       } else if constexpr (std::floating_point<Number>) {
         *this = number_of(static_cast<double>(value));
@@ -74,7 +83,7 @@ class Tensor {
   bool is_leaf() const noexcept;  ///< Not the result of a recorded operator.
 
   /// Gradient gathered by `backward` in a leaf; undefined when there is none. Never part of a
-  /// graph.
+  /// graph. Error for the result of a recorded operator: `backward` leaves none there.
   Tensor grad() const;
   void zero_grad() const;  ///< Drops the gradient of a leaf.
 
@@ -98,6 +107,7 @@ class Tensor {
   static Tensor number_of(bool value);
   static Tensor number_of(double value);
   static Tensor number_of(std::int64_t value);
+  static Tensor number_of(std::uint64_t value);
 
   detail::Ref<detail::TensorImpl> impl_;
 };
@@ -115,13 +125,7 @@ std::ostream& operator<<(std::ostream& stream, const Tensor& tensor);
 
 }  // namespace cadena
 
-template <> struct fmt::formatter<cadena::Tensor> {
-  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
-  template <class Context> auto format(const cadena::Tensor& tensor, Context& context) const {
-    auto out = context.out();
-    for (char c : cadena::to_string(tensor)) {
-      *out++ = c;
-    }
-    return out;
-  }
+template <> struct fmt::formatter<cadena::Tensor> : fmt::formatter<fmt::string_view> {
+  fmt::format_context::iterator format(const cadena::Tensor& tensor,
+                                       fmt::format_context& context) const;
 };

@@ -3,6 +3,7 @@
 #include <cadena/autograd/graph/sweep.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 
+#include <algorithm>
 #include <mutex>
 
 namespace cadena {
@@ -16,7 +17,39 @@ using detail::Targets;
 
 namespace {
 
-std::mutex leaf_mutex;  // of the gradients of all leaves, taken once a backward
+std::mutex leaf_mutex;  // of the gradients of all leaves
+
+struct Finished {
+  Ref<Node> leaf;
+  Tensor gradient, before, sum;
+};
+
+/// Adds to the gradients of leaves. No operator runs under the lock: its loop may wait for a thread
+/// that waits for the lock. So sums are made first, and again if another pass was faster.
+void accumulate(std::span<Finished> all) {
+  const auto place = [](const Finished& one) -> Tensor& {
+    return as_leaf(one.leaf.get())->gradient;
+  };
+  const auto is_current = [&](const Finished& one) {
+    return place(one).impl().get() == one.before.impl().get();
+  };
+  for (bool done = false; !done;) {
+    {
+      const std::lock_guard lock(leaf_mutex);
+      for (Finished& one : all) {
+        one.before = place(one);
+      }
+    }
+    for (Finished& one : all) {
+      one.sum = one.before.defined() ? add(one.before, one.gradient) : one.gradient;
+    }
+    const std::lock_guard lock(leaf_mutex);
+    done = std::all_of(all.begin(), all.end(), is_current);
+    for (std::size_t i = 0; done && i < all.size(); ++i) {
+      place(all[i]) = all[i].sum;  // the old value lives on in `before`, to die outside of the lock
+    }
+  }
+}
 
 /// Checks outputs and upstream gradients, and starts the sweep with them.
 void seed(Sweep& sweep, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
@@ -37,7 +70,8 @@ void seed(Sweep& sweep, std::span<const Tensor> outputs, std::span<const Tensor>
         fail("{}: the upstream gradient is {} {}, the output {} {}", operation,
              name(gradient.dtype()), gradient.shape(), name(output.dtype()), output.shape());
       }
-      sweep.seed(output, gradient);
+      // Given as a C++ number, it is a tensor from here on.
+      sweep.seed(output, gradient.is_number() ? gradient.to(gradient.dtype()) : gradient);
     } else {
       if (output.numel() != 1) {
         fail(
@@ -58,18 +92,14 @@ void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients
   Sweep sweep;
   sweep.release = !options.retain_graph;
   seed(sweep, outputs, gradients, "backward");
-  std::vector<std::pair<Ref<Node>, Tensor>> finished;
+  std::vector<Finished> finished;
   sweep.run([&](Node& node, const Tensors& results) {
     if (node.is_leaf() && results[0].defined()) {
-      finished.emplace_back(Ref<Node>::share(&node), results[0].detach().contiguous());
+      finished.push_back({Ref<Node>::share(&node), results[0].detach().contiguous(), {}, {}});
     }
   });
-  // Leaves change only now: an error on the way leaves every gradient as it was.
-  const std::lock_guard lock(leaf_mutex);
-  for (const auto& [node, gradient] : finished) {
-    Tensor& sum = as_leaf(node.get())->gradient;
-    sum = sum.defined() ? add(sum, gradient) : gradient;
-  }
+  // Leaves change only now, all or none: an error on the way leaves every gradient as it was.
+  accumulate(finished);
 }
 
 namespace {
@@ -143,6 +173,12 @@ bool Tensor::is_leaf() const noexcept { return !impl_ || !impl_->node || impl_->
 Tensor Tensor::grad() const {
   Leaf* leaf = as_leaf(detail::impl_of(*this, "grad").node.get());
   if (leaf == nullptr) {
+    if (requires_grad()) {
+      fail(
+          "grad: a tensor of shape {} that an operator made has no gradient of its own; ask "
+          "cadena::grad for it, set a hook, or start from requires_grad_leaf()",
+          shape());
+    }
     return Tensor();
   }
   const std::lock_guard lock(leaf_mutex);
@@ -151,8 +187,9 @@ Tensor Tensor::grad() const {
 
 void Tensor::zero_grad() const {
   if (Leaf* leaf = as_leaf(detail::impl_of(*this, "zero_grad").node.get())) {
+    Tensor none;  // the gradient, which dies outside of the lock
     const std::lock_guard lock(leaf_mutex);
-    leaf->gradient = Tensor();
+    std::swap(leaf->gradient, none);
   }
 }
 

@@ -70,7 +70,11 @@ struct ValueAndGrad {
 
 using TensorFunction = std::function<Tensor(const Tensor&)>;
 
-/// From f, a function that returns f(x) (detached) and df/dx for a scalar-valued f.
+// The functions below are differentiable again where grad mode is on and x, v or a tensor that f
+// reads (a parameter, say) requires a gradient; under NoGrad they record nothing. Error where f
+// gives integers.
+
+/// From f, a function that returns f(x) and df/dx for a scalar-valued f.
 std::function<ValueAndGrad(const Tensor&)> value_and_grad(TensorFunction f);
 
 /// Value and product of a function's derivative with a tensor.
@@ -79,8 +83,7 @@ struct Product {
   Tensor product;
 };
 
-/// f(x) and vᵀ·J: the gradient of sum(v · f(x)); v has the shape of f(x). Differentiable when
-/// grad mode is on and x or v require it.
+/// f(x) and vᵀ·J: the gradient of sum(v · f(x)); v has shape and dtype of f(x).
 Product vjp(const TensorFunction& f, const Tensor& x, const Tensor& v);
 /// f(x) and J·v, from two vjps (the derivative of u ↦ uᵀ·J, which is linear); v has x's shape.
 Product jvp(const TensorFunction& f, const Tensor& x, const Tensor& v);

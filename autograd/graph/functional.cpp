@@ -1,30 +1,22 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/graph/node.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/join.hpp>
 #include <cadena/autograd/ops/layout.hpp>
-#include <cadena/autograd/ops/slice.hpp>
+
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include <vector>
 
 namespace cadena {
 namespace {
 
-/// x as a leaf of its own, or (when somebody outside may differentiate) x with its place in a
-/// graph.
-Tensor variable(const Tensor& x) {
-  return modes().grad_enabled && x.requires_grad() ? reshape(x, x.shape())
-                                                   : x.detach().requires_grad_leaf();
-}
-
-/// The gradient of an output; zeros where it does not depend on x.
-Tensor gradient(const Tensor& output, const Tensor& x, const Tensor& upstream, bool create_graph) {
-  if (!output.requires_grad()) {
-    return zeros_like(x);
+void check_function(const TensorFunction& f, const char* operation) {
+  if (!f) {
+    fail("{}: the function is empty", operation);
   }
-  Tensor result =
-      grad({&output, 1}, {&x, 1}, {&upstream, 1},
-           {.create_graph = create_graph, .retain_graph = true, .allow_unused = true})[0];
-  return result.defined() ? result : zeros_like(x);
 }
 
 void check_scalar(const Tensor& value, const char* operation) {
@@ -33,53 +25,118 @@ void check_scalar(const Tensor& value, const char* operation) {
   }
 }
 
-/// Whether a result shall be differentiable: somebody outside asks for it.
-bool recording(const Tensor& x, const Tensor& v) {
-  return modes().grad_enabled && (x.requires_grad() || v.requires_grad());
+/// Whether a graph leads to another leaf than this one.
+bool reaches_other_leaf(const Tensor& value, const detail::Node* leaf) {
+  boost::unordered_flat_set<const detail::Node*> seen;
+  std::vector<const detail::Node*> stack;
+  const auto visit = [&](const detail::Node* node) {
+    if (node != nullptr && seen.insert(node).second) {
+      stack.push_back(node);
+    }
+  };
+  visit(value.impl()->node.get());
+  while (!stack.empty()) {
+    const detail::Node* node = stack.back();
+    stack.pop_back();
+    if (node->is_leaf() && node != leaf) {
+      return true;
+    }
+    for (const detail::Edge& edge : node->inputs()) {
+      visit(edge.node.get());
+    }
+  }
+  return false;
+}
+
+/// A function at a point, with the derivatives along it.
+class At {
+ public:
+  At(const TensorFunction& f, const Tensor& x, const char* operation)
+      : outer_(modes().grad_enabled) {
+    check_function(f, operation);
+    const EnableGrad enable;
+    // In its own place of a graph when somebody outside may differentiate, else as a leaf.
+    inside_ = outer_ && x.requires_grad();
+    x_ = inside_ ? reshape(x, x.shape()) : x.detach().requires_grad_leaf();
+    value_ = f(x_);
+    if (!is_floating(detail::impl_of(value_, operation).dtype)) {
+      fail("{}: the function gives {}, which has no derivative", operation, name(value_.dtype()));
+    }
+    // What f read besides x, say parameters of a model, shall be differentiable as well.
+    differentiable_ = outer_ && (inside_ || reaches_other_leaf(value_, x_.impl()->node.get()));
+  }
+
+  const Tensor& x() const { return x_; }
+  /// As it is for who asks: part of a graph if somebody outside may differentiate.
+  Tensor value() const { return differentiable_ ? value_ : value_.detach(); }
+  const Tensor& inner_value() const { return value_; }
+
+  /// The gradient of an output along x; zeros where it does not depend on x.
+  Tensor gradient(const Tensor& output, const Tensor& upstream, bool create_graph) const {
+    if (!output.requires_grad()) {
+      return zeros_like(x_);
+    }
+    Tensor result =
+        grad({&output, 1}, {&x_, 1}, {&upstream, 1},
+             {.create_graph = create_graph, .retain_graph = true, .allow_unused = true})[0];
+    return result.defined() ? result : zeros_like(x_);
+  }
+  Tensor gradient(const Tensor& upstream) const {
+    const bool asked = outer_ && upstream.requires_grad();
+    return gradient(value_, upstream, differentiable_ || asked);
+  }
+  bool differentiable() const { return differentiable_; }
+
+ private:
+  bool outer_, inside_ = false, differentiable_ = false;
+  Tensor x_, value_;
+};
+
+/// Checks an upstream gradient or a direction.
+void check_like(const Tensor& v, const Tensor& of, const char* what) {
+  const detail::TensorImpl& impl = detail::impl_of(v, what);
+  if (impl.shape != of.shape() || impl.dtype != of.dtype()) {
+    fail("{} is {} {}, expected {} {}", what, name(impl.dtype), impl.shape, name(of.dtype()),
+         of.shape());
+  }
 }
 
 }  // namespace
 
 std::function<ValueAndGrad(const Tensor&)> value_and_grad(TensorFunction f) {
+  check_function(f, "value_and_grad");
   return [f = std::move(f)](const Tensor& x) {
-    const EnableGrad enable;
-    const Tensor at = x.detach().requires_grad_leaf();
-    const Tensor value = f(at);
-    check_scalar(value, "value_and_grad");
-    return ValueAndGrad{value.detach(), gradient(value, at, ones_like(value), false)};
+    const At at(f, x, "value_and_grad");
+    check_scalar(at.inner_value(), "value_and_grad");
+    return ValueAndGrad{at.value(), at.gradient(ones_like(at.inner_value()))};
   };
 }
 
 Product vjp(const TensorFunction& f, const Tensor& x, const Tensor& v) {
-  const bool differentiable = recording(x, v);
-  const Tensor at = variable(x);
-  const EnableGrad enable;
-  const Tensor value = f(at);
-  Tensor product = gradient(value, at, v, differentiable);
-  return {differentiable ? value : value.detach(), product};
+  const At at(f, x, "vjp");
+  check_like(v, at.inner_value(), "vjp: the upstream gradient");
+  return {at.value(), at.gradient(v)};
 }
 
 Product jvp(const TensorFunction& f, const Tensor& x, const Tensor& v) {
-  const bool differentiable = recording(x, v);
-  const Tensor at = variable(x);
-  if (v.shape() != x.shape() || v.dtype() != x.dtype()) {
-    fail("jvp: the direction is {} {}, expected {} {}", name(v.dtype()), v.shape(), name(x.dtype()),
-         x.shape());
-  }
-  const EnableGrad enable;
-  const Tensor value = f(at);
+  check_like(v, x, "jvp: the direction");
+  const At at(f, x, "jvp");
+  const bool asked = at.differentiable() || (modes().grad_enabled && v.requires_grad());
   // u ↦ uᵀJ is linear, so where u stands does not matter; its derivative along v is J·v.
-  const Tensor u = zeros_like(value).requires_grad_leaf();
-  const Tensor pulled = gradient(value, at, u, true);
-  Tensor product = gradient(pulled, u, v, differentiable);
-  return {differentiable ? value : value.detach(), product};
+  const EnableGrad enable;
+  const Tensor u = zeros_like(at.inner_value()).requires_grad_leaf();
+  const Tensor pulled = at.gradient(at.inner_value(), u, true);
+  if (!pulled.requires_grad()) {
+    return {at.value(), zeros_like(u)};
+  }
+  Tensor product = grad({&pulled, 1}, {&u, 1}, {&v, 1},
+                        {.create_graph = asked, .retain_graph = true, .allow_unused = true})[0];
+  return {at.value(), product.defined() ? product : zeros_like(u)};
 }
 
 Tensor jacobian(const TensorFunction& f, const Tensor& x) {
-  const bool differentiable = modes().grad_enabled && x.requires_grad();
-  const Tensor at = variable(x);
-  const EnableGrad enable;
-  const Tensor value = f(at);
+  const At at(f, x, "jacobian");
+  const Tensor& value = at.inner_value();
   Shape shape = value.shape();
   for (std::int64_t dimension : x.shape()) {
     shape.push_back(dimension);
@@ -88,33 +145,38 @@ Tensor jacobian(const TensorFunction& f, const Tensor& x) {
   if (count == 0) {
     return zeros(shape, {.dtype = x.dtype()});
   }
-  const Tensor basis = eye(count, {}, {.dtype = value.dtype()});
   std::vector<Tensor> rows;
   for (std::int64_t i = 0; i < count; ++i) {
-    rows.push_back(
-        gradient(value, at, reshape(select(basis, 0, i), value.shape()), differentiable));
+    const Tensor unit = one_hot(tensor(i), count, {.dtype = value.dtype()});
+    rows.push_back(at.gradient(reshape(unit, value.shape())));
   }
   return reshape(stack(rows), shape);
 }
 
+namespace {
+
+/// x ↦ df/dx of a scalar-valued f.
+TensorFunction gradient_of(const TensorFunction& f, const char* operation) {
+  check_function(f, operation);
+  return [&f, operation](const Tensor& x) {
+    const Tensor value = f(x);
+    check_scalar(value, operation);
+    if (!value.requires_grad()) {
+      return zeros_like(x);
+    }
+    Tensor result = grad({&value, 1}, {&x, 1}, {}, {.create_graph = true, .allow_unused = true})[0];
+    return result.defined() ? result : zeros_like(x);
+  };
+}
+
+}  // namespace
+
 Tensor hessian(const TensorFunction& f, const Tensor& x) {
-  return jacobian(
-      [&f](const Tensor& at) {
-        const Tensor value = f(at);
-        check_scalar(value, "hessian");
-        return gradient(value, at, ones_like(value), true);
-      },
-      x);
+  return jacobian(gradient_of(f, "hessian"), x);
 }
 
 Product hvp(const TensorFunction& f, const Tensor& x, const Tensor& v) {
-  return vjp(
-      [&f](const Tensor& at) {
-        const Tensor value = f(at);
-        check_scalar(value, "hvp");
-        return gradient(value, at, ones_like(value), true);
-      },
-      x, v);
+  return vjp(gradient_of(f, "hvp"), x, v);
 }
 
 }  // namespace cadena

@@ -14,23 +14,24 @@
 namespace cadena {
 
 struct GradcheckOptions {
-  int order = 1;                   ///< 2: the gradient of the gradient too, by create_graph.
-  std::uint64_t seed = 0;          ///< Of random directions; the same seed gives the same report.
-  std::int64_t max_elements = 64;  ///< Inputs and outputs up to this size are checked in full.
-  int directions = 8;              ///< Random directions for larger inputs.
-  int sampled_elements = 8;        ///< Elements of larger inputs that are checked one by one.
-  /// What a derivative may be off by besides the estimated error, relative to its own size.
+  int order = 1;           ///< 2: the gradient of the gradient too, by create_graph.
+  std::uint64_t seed = 0;  ///< Of random directions; the same seed gives the same report.
+  std::int64_t max_elements =
+      64;                    ///< Inputs and outputs up to this size are checked in full; >= 1.
+  int directions = 8;        ///< Random directions for larger inputs; >= 0, not both this and
+  int sampled_elements = 8;  ///< elements of larger inputs that are checked one by one are 0.
+  /// What a derivative may be off by besides the estimated error, relative to its own size; >= 0.
   double tolerance = 1e-8;
   bool allow_kinks = true;  ///< Accept a gradient between both slopes of a kink.
   bool locate = true;       ///< After a failure, look for the operator that is wrong.
-  int max_failures = 8;     ///< The check stops after so many.
+  int max_failures = 8;     ///< The check stops after so many; >= 1.
 };
 
 enum class Verdict {
   passed,
   failed,
   inconclusive,  ///< Nothing wrong was seen, but some derivatives could not be computed
-                 ///< numerically.
+                 ///< numerically, or nothing was compared.
 };
 
 /// One comparison of a derivative by backward with a numerical one.
@@ -99,6 +100,7 @@ struct GradcheckReport {
   std::int64_t kinks = 0;               ///< Kinks, jumps and edges accepted.
   std::int64_t singular = 0;            ///< Places with infinite slopes, or without finite values.
   std::int64_t unresolved = 0;          ///< Numerical derivatives that did not settle.
+  std::vector<std::string> gaps;        ///< What could not be compared at all, and why.
   std::vector<std::string> problems;    ///< Failures that belong to no element.
   std::vector<std::string> warnings;
   std::optional<GradcheckCulprit> culprit;
@@ -117,7 +119,10 @@ using GradcheckFunction = std::function<std::vector<Tensor>(const std::vector<Te
 /// Checks gradients of f with respect to floating inputs and to cells that f reads, by numerical
 /// derivatives that come with an error estimate. Inputs become float64 leaves that keep their
 /// strides; integer inputs are passed on as they are. Cells keep their dtype and have their values
-/// again at the end. Errors that f itself throws at the inputs are passed on.
+/// again at the end; so has the default generator its state, should f draw from it. Errors that f
+/// itself throws at the inputs are passed on. Error as well for options out of range, and if there
+/// is nothing to check: no floating input and no cell that requires a gradient, or no floating
+/// output.
 GradcheckReport gradcheck_cells(const GradcheckFunction& f, const std::vector<NamedCell>& cells,
                                 const std::vector<Tensor>& inputs,
                                 const GradcheckOptions& options = {});
@@ -156,14 +161,7 @@ GradcheckReport gradcheck_cells(F&& f, const std::vector<NamedCell>& cells,
 
 }  // namespace cadena
 
-template <> struct fmt::formatter<cadena::GradcheckReport> {
-  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
-  template <class Context>
-  auto format(const cadena::GradcheckReport& report, Context& context) const {
-    auto out = context.out();
-    for (char c : report.text()) {
-      *out++ = c;
-    }
-    return out;
-  }
+template <> struct fmt::formatter<cadena::GradcheckReport> : fmt::formatter<fmt::string_view> {
+  fmt::format_context::iterator format(const cadena::GradcheckReport& report,
+                                       fmt::format_context& context) const;
 };

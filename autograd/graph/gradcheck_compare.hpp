@@ -49,7 +49,8 @@ class Comparison {
         options_(options),
         report_(report),
         random_(options.seed * 2 + static_cast<std::uint64_t>(order)) {}
-  void run();
+  /// False if two calls of the problem with the same inputs differ.
+  bool run();
 
  private:
   /// What is known of one comparison.
@@ -75,8 +76,12 @@ class Comparison {
   };
   using Cotangents = std::vector<const Cotangent*>;
 
-  void check_repeatable();
+  /// Calls the function so many times more at the inputs; if anything differs, that is all that is
+  /// reported.
+  void check_repeatable(int times);
+  void check_backward();
   void check_layout();
+  void find_gaps();
   void choose_cotangents();
   void measure_noise();
   void check_variable(std::size_t v);
@@ -117,6 +122,9 @@ class Comparison {
   /// Whether a derivative is known well enough to say something; `k` counts in sizes_, noises_.
   bool clear(const Derivative& derivative, const Finding& finding, std::size_t k,
              const Direction& direction) const;
+  /// Whether a derivative of 0 could be told from the gradient, or does not matter beside others.
+  bool telling(const Derivative& derivative, const Finding& finding, std::size_t k,
+               const Direction& direction) const;
   void judge(Finding& finding, const Derivative& derivative, double extra) const;
   /// Noise of an output combination: from rounding, and with inputs moved by an ulp if so `moved`.
   double spread(const Cotangent& cotangent, bool moved) const;
@@ -129,7 +137,8 @@ class Comparison {
   void note(GradcheckNote::Kind kind, const Direction& direction, std::size_t k,
             const Finding& finding, const Evidence& evidence);
   bool stopped() const {
-    return static_cast<int>(report_.failures.size()) >= options_.max_failures;
+    return static_cast<int>(report_.failures.size()) >= options_.max_failures || !repeats_ ||
+           !problem_.misfit().empty();
   }
   GradcheckInput* summary(std::size_t v);
 
@@ -140,7 +149,10 @@ class Comparison {
   CheckRandom random_;
   Anchor own_;
   std::vector<Cotangent> cotangents_;
-  bool complete_ = false;  // every output element has a cotangent of its own
+  bool complete_ = false;               // every output element has a cotangent of its own
+  bool repeats_ = true;                 // as far as seen
+  std::vector<std::int64_t> compared_;  // comparisons of each variable
+  double largest_gradient_ = 0;  // of all, as change of an output per relative change of a variable
   double roundoff_ = 0x1p-53;
   double tiny_ = std::numeric_limits<double>::min();  // below, numbers are not exact
   std::vector<std::vector<double>> rounded_values_;   // outputs with other rounding errors
@@ -148,9 +160,9 @@ class Comparison {
   std::vector<Place> moved_places_;
   std::map<std::size_t, std::vector<Pulled>> moved_gradients_;  // by cotangent
   // Of each cotangent in the direction at hand: the largest output, its rounding noise at the
-  // start.
-  std::vector<double> sizes_, noises_;
-  std::set<std::size_t> kinked_;  // variables whose random directions meet a kink
+  // start, and how far it goes from there.
+  std::vector<double> sizes_, noises_, variations_;
+  std::set<std::size_t> kinked_;  // variables without clear derivatives along random directions
 };
 
 }  // namespace cadena::detail

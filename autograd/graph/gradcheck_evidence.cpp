@@ -34,8 +34,11 @@ Curve Comparison::curve(const Direction& direction, const Anchor& anchor, Cotang
     floors.push_back(moved ? std::max(spread(*cotangent, true), tiny_) : noises_.back());
   }
   sizes_.assign(cotangents.size(), 0);
+  variations_.assign(cotangents.size(), 0);
+  std::vector<double> start = middle(cotangents, anchor);
   return [this, v, observer, &variable, &direction, &anchor, cotangents = std::move(cotangents),
-          floors = std::move(floors), x = anchor.place.empty() ? variable.values : anchor.place[v],
+          floors = std::move(floors), start = std::move(start),
+          x = anchor.place.empty() ? variable.values : anchor.place[v],
           outputs = std::vector<double>()](double t, std::span<double> values,
                                            std::span<double> noise) mutable {
     const std::vector<double> before = x;
@@ -64,6 +67,7 @@ Curve Comparison::curve(const Direction& direction, const Anchor& anchor, Cotang
       noise[k] = std::max(floors[k], rounding);
       if (std::isfinite(rounding)) {
         sizes_[k] = std::max(sizes_[k], rounding / roundoff_);
+        variations_[k] = std::max(variations_[k], std::abs(values[k] - start[k]));
       }
     }
     return taken;
@@ -90,7 +94,23 @@ bool Comparison::clear(const Derivative& derivative, const Finding& finding, std
   const bool noisy = derivative.error <= 2 * derivative.noise;  // no step would tell more
   // A derivative that moves outputs by less than their noise is 0 as far as numbers tell.
   const double vanishing = (1e-6 * sizes_[k] + 10 * noises_[k]) / direction.first_step;
-  return derivative.error <= (noisy ? 1e-2 : 1e-5) * own || derivative.error <= vanishing;
+  return derivative.error <= (noisy ? 1e-2 : 1e-5) * own ||
+         (derivative.error <= vanishing && telling(derivative, finding, k, direction));
+}
+
+bool Comparison::telling(const Derivative& derivative, const Finding& finding, std::size_t k,
+                         const Direction& direction) const {
+  if (finding.gradient == 0 || !std::isfinite(finding.gradient)) {
+    return true;
+  }
+  const double own = std::max(std::abs(finding.gradient), finding.magnitude);
+  if (10 * derivative.error <= own ||
+      std::abs(derivative.value - finding.gradient) <= 1e-3 * own) {  // hardly so by chance
+    return true;
+  }
+  const double negligible = roundoff_ > 1e-10 ? 1e-3 : 1e-6;
+  return derivative.error * direction.first_step <=
+         negligible * std::max(variations_[k], 0.1 * largest_gradient_);
 }
 
 std::vector<Comparison::Evidence> Comparison::gather(const Direction& direction,
@@ -185,9 +205,8 @@ void Comparison::look_aside(const Direction& direction, const Anchor& anchor,
       Evidence& found = evidence[indices[i]];
       found.right = right[i];
       found.left = left[i];
-      const bool chaotic = found.contradicted && !found.central;
       const auto is_clear = [&](const Side& side) {
-        return !chaotic && side.finite && side.limit.error <= 1e-3 * sizes_[i] + 1e3 * tiny_ &&
+        return side.finite && side.limit.error <= 1e-3 * sizes_[i] + 1e3 * tiny_ &&
                clear(side.slope, findings[indices[i]], i, direction);
       };
       found.right_clear = is_clear(right[i]);

@@ -71,10 +71,14 @@ double Comparison::gradient_spread(const Direction& direction, std::size_t k) {
   const auto [place, fresh] = moved_gradients_.try_emplace(k);
   if (fresh) {
     const std::int64_t numel = problem_.outputs().numel();
-    for (const Place& moved : moved_places_) {
+    // Rounded in several ways: where terms cancel out, few numbers are possible.
+    for (std::size_t sample = 0; sample < 4 * moved_places_.size(); ++sample) {
+      const Place& moved = moved_places_[sample % moved_places_.size()];
       try {
-        place->second.push_back(
-            Problem::pull(problem_.record(moved), problem_.outputs(), cotangents_[k].full(numel)));
+        RoundingNoise rounding(random_.bits());
+        const Observing observing(&rounding);  // of backward too
+        place->second.push_back(Problem::pull(problem_.record(moved, &rounding), problem_.outputs(),
+                                              cotangents_[k].full(numel)));
       } catch (const Error&) {
         // Outside of the domain: nothing to learn there.
       }
@@ -111,6 +115,10 @@ void Comparison::check_direction(const Direction& direction, const Anchor& ancho
     findings.push_back(found);
   }
   if (suspects.empty()) {
+    return;
+  }
+  check_repeatable(8);  // what a random function gives is taken for kinks, jumps and failures
+  if (stopped()) {
     return;
   }
   const std::vector<Evidence> evidence = gather(direction, anchor, suspects, derivatives);
@@ -165,7 +173,10 @@ void Comparison::decide(const Direction& direction, const Anchor& anchor, std::s
 void Comparison::decide_by_sides(const Direction& direction, const Anchor& anchor, std::size_t k,
                                  Finding found, const Evidence& evidence) {
   const auto [left, right] = std::pair(evidence.left.slope, evidence.right.slope);
-  const bool left_clear = evidence.left_clear, right_clear = evidence.right_clear;
+  // Where smaller steps tell otherwise, what one side seems to tell is not known either.
+  const bool known = evidence.central || !evidence.contradicted;
+  const bool left_clear = known && evidence.left_clear;
+  const bool right_clear = known && evidence.right_clear;
   const auto agrees = [&](double low, double high, double error) {
     const double own = std::max({std::abs(low), std::abs(high), std::abs(found.gradient)});
     const double slack = 3 * error + options_.tolerance * own;
@@ -204,6 +215,12 @@ void Comparison::decide_by_sides(const Direction& direction, const Anchor& ancho
     reject(direction, anchor, k, found);
     return;
   }
+  if (!known && options_.allow_kinks && evidence.left_clear && evidence.right_clear &&
+      agrees(left.value, left.value, left.error) != agrees(right.value, right.value, right.error)) {
+    // So close beside a kink that no step is shorter: the gradient is the slope of one side.
+    note(Kind::kink, direction, k, found, evidence);
+    return;
+  }
   const bool edge = evidence.left.finite != evidence.right.finite;
   if (edge && (left_clear || right_clear)) {
     const Derivative& slope = left_clear ? left : right;
@@ -213,7 +230,11 @@ void Comparison::decide_by_sides(const Direction& direction, const Anchor& ancho
     } else {
       reject(direction, anchor, k, found);
     }
-  } else if (evidence.central && found.fine) {
+  } else if (found.fine &&
+             (evidence.central ||
+              // A gradient of 0 but for rounding, which no difference could be told from.
+              (evidence.vague.found() &&
+               std::abs(found.gradient) <= 10 * gradient_spread(direction, k)))) {
     accept(direction, k, found);
   } else if (dense && anchor.place.empty() && !evidence.central) {
     kinked_.insert(direction.variable);

@@ -63,6 +63,14 @@ Tensor tensor_of(std::span<const double> values, const Type& type) {
   return from_span<double>(values, type.shape, {.dtype = type.dtype});
 }
 
+std::string types_text(std::span<const Type> types) {
+  std::string text;
+  for (const Type& type : types) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name(type.dtype), type.shape);
+  }
+  return text.empty() ? "none" : text;
+}
+
 }  // namespace
 
 void RoundingNoise::applied(const OperatorRef& op, std::span<const Tensor* const>,
@@ -113,26 +121,45 @@ Problem::Problem(std::vector<Variable> variables, Function function, OutputName 
       function_(std::move(function)),
       output_name_(std::move(output_name)) {
   for (const Variable& variable : variables_) {
-    base_.push_back(variable.cell.defined() ? variable.cell.value()
-                                            : variable.value.requires_grad_leaf());
+    base_.push_back(variable.cell.defined() ? Tensor() : variable.value.requires_grad_leaf());
   }
 }
 
-Problem::~Problem() {
-  for (std::size_t v = 0; v < variables_.size(); ++v) {
-    restore(v);
+/// Puts the own values of cells back at its end.
+class Problem::Restoring {
+ public:
+  explicit Restoring(const Problem& problem) noexcept : variables_(problem.variables_) {}
+  Restoring(const Restoring&) = delete;
+  Restoring& operator=(const Restoring&) = delete;
+  ~Restoring() {
+    for (const Variable& variable : variables_) {
+      if (!variable.cell.defined()) {
+        continue;
+      }
+      const Tensor& now = variable.cell.value();
+      if (now.dtype() == variable.value.dtype() && now.shape() == variable.value.shape()) {
+        variable.cell.put(variable.value);
+      } else {  // the function has reset the cell, and its leaf is another one
+        variable.cell.reset(variable.value);
+      }
+    }
   }
+
+ private:
+  const std::vector<Variable>& variables_;
+};
+
+std::vector<Tensor> Problem::own_leaves() const {
+  std::vector<Tensor> leaves = base_;
+  for (std::size_t v = 0; v < leaves.size(); ++v) {
+    if (variables_[v].cell.defined()) {
+      leaves[v] = variables_[v].cell.value();
+    }
+  }
+  return leaves;
 }
 
-void Problem::restore(std::size_t v) {
-  const Variable& variable = variables_[v];
-  if (variable.cell.defined()) {
-    variable.cell.assign(variable.value);
-    base_[v] = variable.cell.value();
-  }
-}
-
-Tensor Problem::leaf(std::size_t v, std::span<const double> values) {
+Tensor Problem::leaf(std::size_t v, std::span<const double> values) const {
   const Variable& variable = variables_[v];
   const Tensor value = tensor_of(values, {variable.value.dtype(), variable.value.shape()});
   if (!variable.cell.defined()) {
@@ -157,8 +184,23 @@ std::vector<Tensor> Problem::call(std::span<const Tensor> leaves) {
   return outputs;
 }
 
+void Problem::check_fit(std::span<const Tensor> outputs) {
+  std::vector<Type> types;
+  for (const Tensor& output : outputs) {
+    types.push_back({output.dtype(), output.shape()});
+  }
+  if (types != outputs_.types) {
+    misfit_ = fmt::format(
+        "the function's outputs change their number, dtype or shape: {} at first, {} at other "
+        "values of the inputs",
+        types_text(outputs_.types), types_text(types));
+    fail("gradcheck: {}", misfit_);
+  }
+}
+
 Recorded Problem::record(const Place& place, Observer* observer) {
-  Recorded result{base_, {}, {}};
+  const Restoring restoring(*this);
+  Recorded result{own_leaves(), {}, {}};
   for (std::size_t v = 0; v < place.size(); ++v) {
     if (!place[v].empty()) {
       result.leaves[v] = leaf(v, place[v]);
@@ -168,10 +210,6 @@ Recorded Problem::record(const Place& place, Observer* observer) {
     const Observing observing(observer);
     result.outputs = call(result.leaves);
   }
-  for (std::size_t v = 0; v < place.size(); ++v) {
-    restore(v);
-  }
-  flatten(result.outputs, result.values);
   if (outputs_.types.empty()) {
     for (const Tensor& output : result.outputs) {
       outputs_.names.push_back(output_name_(outputs_.names.size()));
@@ -179,38 +217,30 @@ Recorded Problem::record(const Place& place, Observer* observer) {
       outputs_.begins.push_back(outputs_.begins.back() + output.numel());
     }
   }
+  check_fit(result.outputs);
+  flatten(result.outputs, result.values);
   return result;
 }
 
 void Problem::evaluate(std::size_t v, std::span<const double> values, std::vector<double>& results,
                        Observer* observer) {
-  try {
-    const Tensor own = base_[v];
-    base_[v] = leaf(v, values);
-    const std::vector<Tensor> leaves = base_;
-    base_[v] = own;
-    const Observing observing(observer);
-    flatten(call(leaves), results);
-  } catch (const Error&) {
-    results.clear();
-  }
-  restore(v);
-  results.resize(static_cast<std::size_t>(outputs_.numel()),
-                 std::numeric_limits<double>::quiet_NaN());
+  Place place(variables_.size());
+  place[v].assign(values.begin(), values.end());
+  evaluate(place, results, observer);
 }
 
 void Problem::evaluate(const Place& place, std::vector<double>& results, Observer* observer) {
   try {
     results = record(place, observer).values;
   } catch (const Error&) {
-    results.clear();
+    results.assign(static_cast<std::size_t>(outputs_.numel()),
+                   std::numeric_limits<double>::quiet_NaN());
   }
-  results.resize(static_cast<std::size_t>(outputs_.numel()),
-                 std::numeric_limits<double>::quiet_NaN());
 }
 
-Pulled Problem::pull(const Recorded& at, const OutputList& list,
-                     std::span<const double> cotangent) {
+std::vector<Tensor> Problem::gradients(const Recorded& at, const OutputList& list,
+                                       std::span<const double> cotangent,
+                                       std::span<const Tensor> with_respect_to) {
   std::vector<Tensor> outputs, upstream;
   for (std::size_t k = 0; k < at.outputs.size(); ++k) {
     if (at.outputs[k].requires_grad()) {
@@ -221,15 +251,19 @@ Pulled Problem::pull(const Recorded& at, const OutputList& list,
                     list.types[k]));
     }
   }
-  Pulled result(at.leaves.size());
   if (outputs.empty()) {
-    return result;
+    return std::vector<Tensor>(with_respect_to.size());
   }
-  const std::vector<Tensor> gradients =
-      grad(outputs, at.leaves, upstream, {.retain_graph = true, .allow_unused = true});
+  return grad(outputs, with_respect_to, upstream, {.retain_graph = true, .allow_unused = true});
+}
+
+Pulled Problem::pull(const Recorded& at, const OutputList& list,
+                     std::span<const double> cotangent) {
+  const std::vector<Tensor> found = gradients(at, list, cotangent, at.leaves);
+  Pulled result(found.size());
   for (std::size_t v = 0; v < result.size(); ++v) {
-    if (gradients[v].defined()) {
-      flatten({&gradients[v], 1}, result[v]);
+    if (found[v].defined()) {
+      flatten({&found[v], 1}, result[v]);
     }
   }
   return result;

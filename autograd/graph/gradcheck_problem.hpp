@@ -22,6 +22,7 @@ class CheckRandom {
   double sign() noexcept { return (bits() & 1) != 0 ? 1 : -1; }
   double uniform() noexcept;  ///< In (0, 1).
   double normal() noexcept;
+  /// In [0, n), for n >= 1.
   std::int64_t below(std::int64_t n) noexcept {
     return static_cast<std::int64_t>(bits() % static_cast<std::uint64_t>(n));
   }
@@ -74,30 +75,40 @@ using Pulled = std::vector<std::vector<double>>;
 using Place = std::vector<std::vector<double>>;
 
 /// A function of variables. It is called with leaves in the variables' order; those of cells are
-/// placed in the cells before.
+/// placed in the cells before. After each call cells are as they were, whatever the function did to
+/// them.
 class Problem {
  public:
   using Function = std::function<std::vector<Tensor>(std::span<const Tensor> leaves)>;
   using OutputName = std::function<std::string(std::size_t)>;
 
   Problem(std::vector<Variable> variables, Function function, OutputName output_name);
-  ~Problem();
-  Problem(Problem&&) = default;
+  Problem(const Problem&) = delete;
+  Problem& operator=(const Problem&) = delete;
 
   const std::vector<Variable>& variables() const noexcept { return variables_; }
   const OutputList& outputs() const noexcept { return outputs_; }
   std::int64_t evaluations() const noexcept { return evaluations_; }
+  /// How outputs elsewhere differ in number, dtype or shape from those of the first call, in words;
+  /// empty if they do not.
+  const std::string& misfit() const noexcept { return misfit_; }
 
-  /// The function at the variables' own values and strides (errors pass), or elsewhere.
+  /// The function at the variables' own values and strides (errors pass), or elsewhere. Error if
+  /// its outputs are not those of the first call in number, dtype and shape.
   Recorded record(const Place& place = {}, Observer* observer = nullptr);
   /// All output elements with variable v at other values; NaN if the function throws an Error
-  /// there.
+  /// there, or has other outputs.
   void evaluate(std::size_t v, std::span<const double> values, std::vector<double>& results,
                 Observer* observer = nullptr);
   /// The same with all variables elsewhere.
   void evaluate(const Place& place, std::vector<double>& results, Observer* observer = nullptr);
 
-  /// The gradient of the sum of cotangent · outputs.
+  /// The gradient of the sum of cotangent · outputs with respect to any tensors of the graph;
+  /// undefined where the graph does not lead.
+  static std::vector<Tensor> gradients(const Recorded& at, const OutputList& outputs,
+                                       std::span<const double> cotangent,
+                                       std::span<const Tensor> with_respect_to);
+  /// The same with respect to the leaves.
   static Pulled pull(const Recorded& at, const OutputList& outputs,
                      std::span<const double> cotangent);
 
@@ -106,16 +117,19 @@ class Problem {
   Problem gradient(CheckRandom& random);
 
  private:
+  class Restoring;
   std::vector<Tensor> call(std::span<const Tensor> leaves);
-  Tensor leaf(std::size_t v, std::span<const double> values);
-  void restore(std::size_t v);
+  std::vector<Tensor> own_leaves() const;
+  Tensor leaf(std::size_t v, std::span<const double> values) const;
+  void check_fit(std::span<const Tensor> outputs);
 
   std::vector<Variable> variables_;
   Function function_;
   OutputName output_name_;
   OutputList outputs_;
-  std::vector<Tensor> base_;  // leaves at the variables' own values
+  std::vector<Tensor> base_;  // leaves at the inputs' own values; undefined for cells
   std::int64_t evaluations_ = 0;
+  std::string misfit_;
 };
 
 /// Moves each result of an operator by one unit in its last place, up or down by lot: what comes
@@ -132,10 +146,13 @@ class RoundingNoise final : public Observer {
   CheckRandom random_;
 };
 
-/// Compares gradients of a problem with numerical ones, and adds to the report.
-void compare(Problem& problem, int order, const GradcheckOptions& options, GradcheckReport& report);
+/// Compares gradients of a problem with numerical ones, and adds to the report. False if the
+/// problem is no function, for two calls with the same inputs differ: that is all that is reported
+/// then.
+bool compare(Problem& problem, int order, const GradcheckOptions& options, GradcheckReport& report);
 
-/// Checks a problem up to the order asked for, and gives the verdict. The order that failed, or 0.
+/// Checks a problem up to the order asked for, and gives the verdict. The order at which an
+/// operator may be to blame, or 0.
 int check_orders(Problem& problem, const GradcheckOptions& options, GradcheckReport& report);
 
 /// Looks for the operator that makes the problem fail at this order.

@@ -39,6 +39,7 @@ GradcheckPlace Comparison::place(const Direction& direction, const Cotangent& co
 
 void Comparison::accept(const Direction& direction, std::size_t k, const Finding& finding) {
   ++report_.comparisons;
+  ++compared_[direction.variable];
   const double difference = std::abs(finding.gradient - finding.numerical);
   const double ratio = difference == 0 ? 0 : difference / finding.allowed;
   if (GradcheckInput* input = summary(direction.variable)) {
@@ -51,6 +52,7 @@ void Comparison::accept(const Direction& direction, std::size_t k, const Finding
 
 void Comparison::reject(Direction direction, const Anchor& anchor, std::size_t k, Finding finding) {
   ++report_.comparisons;
+  ++compared_[direction.variable];
   Cotangent cotangent = cotangents_[k];
   narrow(direction, anchor, cotangent, finding);
   report_.failures.push_back(place(direction, cotangent, finding));
@@ -71,6 +73,7 @@ void Comparison::note(Kind kind, const Direction& direction, std::size_t k, cons
     case Kind::jump:
     case Kind::edge:
       ++report_.comparisons;
+      ++compared_[direction.variable];
       ++report_.kinks;
       break;
     case Kind::infinite:

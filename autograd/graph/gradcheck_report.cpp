@@ -40,22 +40,15 @@ const char* name_of(GradcheckNote::Kind kind) {
   return "";
 }
 
-/// The index of an element: [2, 0].
-Dims index_of(std::int64_t element, const Shape& shape) {
-  Dims index = Dims::filled(shape.size(), 0);
-  for (int i = shape.size(); i-- > 0;) {
-    index[i] = element % shape[i];
-    element /= shape[i];
-  }
-  return index;
-}
+/// For printing: NaN and 0 without a sign.
+double unsigned_zero(double x) { return std::isnan(x) ? std::abs(x) : x + 0.0; }
 
 std::string element_text(const std::string& what, std::int64_t element, const Shape& shape,
                          const char* otherwise) {
   if (element < 0) {
     return fmt::format("{} ({})", what, otherwise);
   }
-  return shape.empty() ? what : fmt::format("{} {}", what, index_of(element, shape));
+  return shape.empty() ? what : fmt::format("{} {}", what, unravel(element, shape));
 }
 
 std::string where(const GradcheckPlace& place) {
@@ -68,11 +61,12 @@ std::string where(const GradcheckPlace& place) {
 using Out = std::back_insert_iterator<std::string>;
 
 void put_place(Out out, const GradcheckPlace& place, const char* indent) {
-  fmt::format_to(out, "{}gradient  {:.17g}{}\n", indent, place.gradient,
+  fmt::format_to(out, "{}gradient  {:.17g}{}\n", indent, unsigned_zero(place.gradient),
                  place.reached ? "" : "   (none: the graph does not reach the input)");
-  fmt::format_to(out, "{}numerical {:.17g} +- {:.2g}\n", indent, place.numerical, place.error);
+  fmt::format_to(out, "{}numerical {:.17g} +- {:.2g}\n", indent, unsigned_zero(place.numerical),
+                 place.error);
   fmt::format_to(out, "{}difference {:.3g}, allowed {:.2g}\n", indent,
-                 std::abs(place.gradient - place.numerical), place.allowed);
+                 std::abs(place.gradient - place.numerical), unsigned_zero(place.allowed));
 }
 
 void put_culprit(Out out, const GradcheckCulprit& culprit) {
@@ -100,8 +94,9 @@ void put_notes(Out out, const GradcheckReport& report) {
   for (const GradcheckNote& note : report.notes) {
     if (++shown[static_cast<std::size_t>(note.kind)] <= most) {
       fmt::format_to(out, "  {}: order {}, {}: gradient {:.6g}, slopes {:.6g} | {:.6g}\n",
-                     name_of(note.kind), note.place.order, where(note.place), note.place.gradient,
-                     note.left, note.right);
+                     name_of(note.kind), note.place.order, where(note.place),
+                     unsigned_zero(note.place.gradient), unsigned_zero(note.left),
+                     unsigned_zero(note.right));
     }
   }
 }
@@ -109,7 +104,8 @@ void put_notes(Out out, const GradcheckReport& report) {
 namespace json = boost::json;
 
 /// JSON has no infinity and no NaN: these become strings.
-json::value number(double x) {
+json::value number(double signed_zero) {
+  const double x = unsigned_zero(signed_zero);
   return std::isfinite(x) ? json::value(x) : json::value(fmt::format("{}", x));
 }
 
@@ -168,13 +164,16 @@ std::string GradcheckReport::text() const {
   }
   if (culprit) {
     put_culprit(out, *culprit);
-  } else if (verdict == Verdict::failed) {
+  } else if (!failures.empty()) {
     fmt::format_to(out,
                    "no operator is wrong by itself: values that go around the graph (item, data), "
                    "kinks whose subgradients do not add up, or numbers out of range\n");
   }
   if (!graph.empty()) {
     fmt::format_to(out, "graph:\n{}\n", graph);
+  }
+  for (const std::string& gap : gaps) {
+    fmt::format_to(out, "not compared: {}\n", gap);
   }
   put_notes(out, *this);
   for (const std::string& warning : warnings) {
@@ -192,7 +191,7 @@ std::string GradcheckReport::text() const {
   }
   if (verdict != Verdict::failed && worst) {
     fmt::format_to(out, "worst: {}: gradient {:.17g}, numerical {:.17g} +- {:.2g}\n", where(*worst),
-                   worst->gradient, worst->numerical, worst->error);
+                   unsigned_zero(worst->gradient), unsigned_zero(worst->numerical), worst->error);
   }
   result.pop_back();
   return result;
@@ -231,6 +230,7 @@ std::string GradcheckReport::to_json() const {
       {"inputs", std::move(input_list)},
       {"failures", std::move(failure_list)},
       {"problems", strings(problems)},
+      {"gaps", strings(gaps)},
       {"warnings", strings(warnings)},
       {"notes", std::move(note_list)},
       {"worst", worst ? json::value(to_object(*worst)) : json::value(nullptr)},
@@ -240,3 +240,8 @@ std::string GradcheckReport::to_json() const {
 }
 
 }  // namespace cadena
+
+fmt::format_context::iterator fmt::formatter<cadena::GradcheckReport>::format(
+    const cadena::GradcheckReport& report, fmt::format_context& context) const {
+  return fmt::formatter<fmt::string_view>::format(report.text(), context);
+}

@@ -38,8 +38,6 @@ void bury(Node* node) noexcept {
   delete node->hooks;
   if (node->is_leaf()) {
     auto* leaf = static_cast<Leaf*>(node);
-    std::destroy_n(leaf->types, 1);
-    deallocate(leaf->types, sizeof(Type));
     leaf->~Leaf();
     deallocate(leaf, sizeof(Leaf));
     return;
@@ -75,31 +73,32 @@ Ref<Node> Node::make(const OperatorRef& op, std::span<const Tensor* const> input
   node->id = next_node_id();
   node->op = op;
   node->edges = construct<Edge>(block, layout.edges, inputs.size());
+  node->types = construct<Type>(block, layout.types, outputs.size());
+  if (keep.any_input()) {
+    node->kept_inputs = construct<Tensor>(block, layout.inputs, inputs.size());
+  }
+  if (keep.output) {
+    node->kept_outputs = construct<Tensor>(block, layout.outputs, outputs.size());
+  }
+  Ref<Node> made(node);  // whole from here on: what throws below leaves nothing behind
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const TensorImpl& input = *inputs[i]->impl();
     node->edges[i] = {input.node, input.output};
   }
-  if (keep.any_input()) {
-    node->kept_inputs = construct<Tensor>(block, layout.inputs, inputs.size());
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (keep.input(static_cast<std::uint32_t>(i))) {
-        node->kept_inputs[i] = *inputs[i];
-      }
+  for (std::size_t i = 0; keep.any_input() && i < inputs.size(); ++i) {
+    if (keep.input(static_cast<std::uint32_t>(i))) {
+      node->kept_inputs[i] = *inputs[i];
     }
   }
-  node->types = construct<Type>(block, layout.types, outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     node->types[i] = {outputs[i].impl()->dtype, outputs[i].impl()->shape};
-  }
-  if (keep.output) {
-    node->kept_outputs = construct<Tensor>(block, layout.outputs, outputs.size());
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (keep.output) {
       // A handle of its own: the caller gives the output this node, and a shared one would be a
       // cycle.
       node->kept_outputs[i] = Tensor(with_node(*outputs[i].impl(), nullptr, 0));
     }
   }
-  return Ref<Node>(node);
+  return made;
 }
 
 void Node::release() noexcept {
@@ -133,7 +132,8 @@ Ref<Node> Leaf::make(Dtype dtype, const Shape& shape) {
   auto* leaf = new (allocate(sizeof(Leaf))) Leaf;
   leaf->id = next_node_id();
   leaf->output_count = 1;
-  leaf->types = new (allocate(sizeof(Type))) Type{dtype, shape};
+  leaf->type = {dtype, shape};
+  leaf->types = &leaf->type;
   return Ref<Node>(leaf);
 }
 

@@ -49,6 +49,7 @@ struct Node : Counted {
 
 /// A leaf keeps the gradient that `backward` gathers.
 struct Leaf : Node {
+  Type type;
   Tensor gradient;
   static Ref<Node> make(Dtype dtype, const Shape& shape);
 };

@@ -63,7 +63,6 @@ class Backward {
   Tensor out(int k = 0) const;
   /// Upstream gradient of output k; zeros where nothing flows.
   const Tensor& grad(int k = 0) const;
-  bool has_grad(int k) const noexcept { return gradients_[static_cast<std::size_t>(k)].defined(); }
   /// Whether the gradient of input k is wanted.
   bool needs(int k) const noexcept { return needed_[static_cast<std::size_t>(k)]; }
   /// Dtype and shape of input k. Only for inputs that are needed.
@@ -121,6 +120,27 @@ using OperatorRef = detail::Ref<const Operator>;
 ///   const Doc& description() const;               optional, where doc is not the struct's own
 ///   bool operator==(const Op&) const;
 template <class Op> class OperatorOf final : public Operator {
+  static constexpr bool viewing = requires(const Op& op, const Layout& layout) { op.view(layout); };
+  static constexpr bool tiled = requires(const Op& op, Dtype dtype) { op.tiles(dtype); };
+  static constexpr bool running = requires(const Op& op, Inputs inputs, Outputs outputs) {
+    op.run(inputs, outputs);
+  };
+  static_assert(viewing || tiled || running,
+                "an operator needs `void run(Inputs, Outputs) const` (mind the const), or `Layout "
+                "view(const Layout&) const` if it moves no data");
+  static_assert(
+      viewing ||
+          requires(const Op& op, std::span<const Type> types) {
+            { op.infer(types) } -> std::convertible_to<Types>;
+          },
+      "an operator needs `Types infer(std::span<const Type>) const` (mind the const)");
+  static_assert(
+      !requires { &Op::vjp; } ||
+          requires(const Op& op, const Backward& backward) {
+            { op.vjp(backward) } -> std::convertible_to<Gradients>;
+          },
+      "an operator's vjp is `Gradients vjp(const Backward&) const` (mind the const)");
+
  public:
   explicit OperatorOf(Op op) : op_(std::move(op)) {}
 
@@ -161,13 +181,15 @@ template <class Op> class OperatorOf final : public Operator {
       return op_.infer(inputs);
     }
   }
-  void run(Inputs inputs, Outputs outputs) const override {
-    if constexpr (requires { op_.run(inputs, outputs); }) {
+  void run([[maybe_unused]] Inputs inputs, [[maybe_unused]] Outputs outputs) const override {
+    if constexpr (running) {
       op_.run(inputs, outputs);
+    } else {
+      fail("{}: not defined for {}", doc().name, name(inputs[0].dtype()));
     }
   }
   TileCall tiles(Dtype dtype) const override {
-    if constexpr (requires { op_.tiles(dtype); }) {
+    if constexpr (tiled) {
       return op_.tiles(dtype);
     } else {
       return {};
@@ -193,7 +215,6 @@ template <class Op> class OperatorOf final : public Operator {
   }
 
  private:
-  static constexpr bool viewing = requires(const Op& op, const Layout& layout) { op.view(layout); };
   Op op_;
 };
 

@@ -7,6 +7,26 @@
 #include <algorithm>
 
 namespace cadena::detail {
+namespace {
+
+/// A number in another dtype, repeated over a shape: a constant that needs no operators.
+Tensor spread(const Tensor& number, Dtype dtype, const Shape& shape) {
+  const TensorImpl& impl = *number.impl();
+  const Ref<TensorImpl> one = make_impl(dtype, {});
+  dispatch(impl.dtype, [&]<class From>() {
+    dispatch(dtype, [&]<class To>() {
+      *reinterpret_cast<To*>(one->data) =
+          convert_number<To>(*reinterpret_cast<const From*>(impl.data));
+    });
+  });
+  if (numel(shape) != 1) {
+    one->strides = std::make_unique<Strides>(Dims::filled(shape.size(), 0));
+  }
+  one->shape = shape;
+  return Tensor(one);
+}
+
+}  // namespace
 
 bool all_numbers(std::span<const Tensor* const> inputs) noexcept {
   return std::all_of(inputs.begin(), inputs.end(),
@@ -49,6 +69,10 @@ SmallVector<Tensor, 4> promoted(const char* operation, Domain domain,
     }
   }
   for (std::size_t i = 0; i < ready.size(); ++i) {
+    if (i >= first && ready[i].is_number() && !ready[i].requires_grad()) {
+      ready[i] = spread(ready[i], dtype, shape);
+      continue;
+    }
     if (i >= first) {
       ready[i] = ready[i].to(dtype);
     }

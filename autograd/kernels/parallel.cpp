@@ -13,6 +13,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #if defined(__x86_64__)
@@ -87,23 +88,26 @@ class ModesGuard {
   Modes saved_ = modes();
 };
 
-struct Pool {
-  explicit Pool(int n)
-      : control(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(n)),
-        arena(n) {}
-  tbb::global_control control;  // lets n exceed the number of cores
-  tbb::task_arena arena;
-};
+constexpr int most_threads = 1024;
 
 struct Scheduler {
-  std::atomic<int> threads{std::max(1, static_cast<int>(std::thread::hardware_concurrency()))};
+  std::atomic<int> threads{
+      std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, most_threads)};
   std::mutex mutex;
-  std::shared_ptr<Pool> pool;  // made by the first loop that needs it
+  // Lets the number of threads exceed that of cores. There is one at a time: of several the lowest
+  // counts, and loops that still run in an older arena must not bound the next one.
+  std::optional<tbb::global_control> control;
+  std::shared_ptr<tbb::task_arena> arena;  // made by the first loop that needs it
 
-  std::shared_ptr<Pool> current_pool() {
+  std::shared_ptr<tbb::task_arena> current_arena() {
     const std::lock_guard lock(mutex);
-    if (!pool) pool = std::make_shared<Pool>(threads.load(std::memory_order_relaxed));
-    return pool;
+    if (!arena) {
+      const int n = threads.load(std::memory_order_relaxed);
+      control.reset();
+      control.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(n));
+      arena = std::make_shared<tbb::task_arena>(n);
+    }
+    return arena;
   }
 };
 
@@ -138,11 +142,14 @@ struct Region {
 int threads() { return scheduler().threads.load(std::memory_order_relaxed); }
 
 void set_threads(int n) {
-  if (n < 1) fail("set_threads: expected at least 1 thread, got {}", n);
+  if (n < 1 || n > most_threads) {
+    fail("set_threads: expected 1 to {} threads, got {}", most_threads, n);
+  }
   Scheduler& s = scheduler();
-  std::shared_ptr<Pool> old;  // dies after the lock is released, when no loop uses it any more
+  std::shared_ptr<tbb::task_arena>
+      old;  // dies after the lock is released, when no loop uses it any more
   const std::lock_guard lock(s.mutex);
-  if (s.threads.exchange(n, std::memory_order_relaxed) != n) old = std::move(s.pool);
+  if (s.threads.exchange(n, std::memory_order_relaxed) != n) old = std::move(s.arena);
 }
 
 void detail::run_pieces(std::int64_t count, void (*piece)(void*, std::int64_t), void* context,
@@ -160,8 +167,8 @@ void detail::run_pieces(std::int64_t count, void (*piece)(void*, std::int64_t), 
     ~End() { annotate_acquire(address); }
   } end{&region.ended};
   annotate_release(&region.begun);
-  const std::shared_ptr<Pool> pool = scheduler().current_pool();
-  pool->arena.execute([&region, count] {
+  const std::shared_ptr<tbb::task_arena> arena = scheduler().current_arena();
+  arena->execute([&region, count] {
     // A thread that waits for its own loop must not start foreign work under its modes and locks.
     tbb::this_task_arena::isolate([&region, count] {
       tbb::parallel_for(

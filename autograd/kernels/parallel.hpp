@@ -8,8 +8,8 @@
 namespace cadena {
 
 /// Sets the number of threads that parallel loops use, the caller included. Error unless
-/// n >= 1; n may exceed the cores. May be called at any time from any thread: loops that already
-/// run keep the threads they have.
+/// 1 <= n <= 1024; n may exceed the cores. May be called at any time from any thread: loops that
+/// already run keep the threads they have.
 void set_threads(int n);
 
 /// The number of threads that parallel loops use; at first, the number of cores.

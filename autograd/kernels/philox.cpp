@@ -27,10 +27,6 @@ void with_words(RandomStream stream, std::int64_t n, Use use) {
   });
 }
 
-std::uint64_t word64(const std::uint32_t* words, std::int64_t i) {
-  return words[2 * i] | static_cast<std::uint64_t>(words[2 * i + 1]) << 32;
-}
-
 // x·range / 2^64, which is uniform in [0, range) when x is uniform.
 std::uint64_t scaled(std::uint64_t x, std::uint64_t range) {
   __extension__ using Wide = unsigned __int128;
@@ -62,17 +58,26 @@ template <class T> void random_normal(RandomStream stream, std::int64_t n, T* ou
   with_words<words_a_value>(stream, n, use);
 }
 
-void random_bits(RandomStream stream, std::int64_t n, std::uint64_t* out) {
-  with_words<2>(stream, n, [=](const std::uint32_t* words, std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) out[i] = word64(words, i - begin);
+void random_bernoulli(RandomStream stream, std::int64_t n, double p, bool* out) {
+  const std::int64_t bound = std::llround(p * 0x1p32);  // of 2^32 words so many give true
+  if (bound == 0) {
+    std::fill_n(out, n, false);
+    return;
+  }
+  const auto last = static_cast<std::uint32_t>(bound - 1);
+  with_words<1>(stream, n, [=](const std::uint32_t* words, std::int64_t begin, std::int64_t end) {
+    at_level(
+        [&]<class Arch>() { bernoulli_from_words<Arch>(words, end - begin, last, out + begin); });
   });
 }
 
-void random_bernoulli(RandomStream stream, std::int64_t n, double p, bool* out) {
-  const auto bound = static_cast<std::uint64_t>(std::llround(p * 0x1p32));
-  with_words<1>(stream, n, [=](const std::uint32_t* words, std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) out[i] = words[i - begin] < bound;
-  });
+template <class T> void random_bernoulli(RandomStream stream, std::int64_t n, const T* p, T* out) {
+  constexpr int words_a_value = sizeof(T) / 4;
+  const auto use = [=](const std::uint32_t* words, std::int64_t begin, std::int64_t end) {
+    at_level([&]<class Arch>() { uniform_from_words<Arch>(words, end - begin, out + begin); });
+    for (std::int64_t i = begin; i < end; ++i) out[i] = out[i] < p[i] ? T(1) : T(0);
+  };
+  with_words<words_a_value>(stream, n, use);
 }
 
 void random_integers(RandomStream stream, std::int64_t n, std::int64_t low, std::int64_t high,
@@ -110,5 +115,7 @@ template void random_uniform(RandomStream, std::int64_t, float*);
 template void random_uniform(RandomStream, std::int64_t, double*);
 template void random_normal(RandomStream, std::int64_t, float*);
 template void random_normal(RandomStream, std::int64_t, double*);
+template void random_bernoulli(RandomStream, std::int64_t, const float*, float*);
+template void random_bernoulli(RandomStream, std::int64_t, const double*, double*);
 
 }  // namespace cadena::kernels

@@ -19,11 +19,10 @@ template <class T> void random_uniform(RandomStream stream, std::int64_t n, T* o
 /// float, 8.7 in double).
 template <class T> void random_normal(RandomStream stream, std::int64_t n, T* out);
 
-/// Uniform 64-bit words.
-void random_bits(RandomStream stream, std::int64_t n, std::uint64_t* out);
-
 /// True with probability p, rounded to a multiple of 2^-32; 0 <= p <= 1.
 void random_bernoulli(RandomStream stream, std::int64_t n, double p, bool* out);
+/// 1 where the number of random_uniform is below p[i], else 0.
+template <class T> void random_bernoulli(RandomStream stream, std::int64_t n, const T* p, T* out);
 
 /// Uniform in [low, high), low < high; no value is more likely than another by more than one part
 /// in 2^64 / (high - low).

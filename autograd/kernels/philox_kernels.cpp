@@ -6,10 +6,6 @@
 namespace cadena::kernels {
 namespace {
 
-CADENA_INLINE std::uint64_t word64(const std::uint32_t* words, std::int64_t i) {
-  return words[2 * i] | static_cast<std::uint64_t>(words[2 * i + 1]) << 32;
-}
-
 CADENA_INLINE float uniform_of(const std::uint32_t* words, std::int64_t i, float) {
   return static_cast<float>(words[i] >> 8) * 0x1p-24f;
 }
@@ -70,6 +66,12 @@ void philox_words(RandomStream stream, std::uint64_t first, std::int64_t n, std:
 }
 
 template <class Arch>
+void bernoulli_from_words(const std::uint32_t* words, std::int64_t n, std::uint32_t last,
+                          bool* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = words[i] <= last;
+}
+
+template <class Arch>
 void uniform_from_words(const std::uint32_t* words, std::int64_t n, float* out) {
   uniform(words, n, out);
 }
@@ -87,6 +89,7 @@ void normal_from_words(const std::uint32_t* words, std::int64_t n, double* out) 
 }
 
 template void philox_words<Arch>(RandomStream, std::uint64_t, std::int64_t, std::uint32_t*);
+template void bernoulli_from_words<Arch>(const std::uint32_t*, std::int64_t, std::uint32_t, bool*);
 template void uniform_from_words<Arch>(const std::uint32_t*, std::int64_t, float*);
 template void uniform_from_words<Arch>(const std::uint32_t*, std::int64_t, double*);
 template void normal_from_words<Arch>(const std::uint32_t*, std::int64_t, float*);

@@ -8,7 +8,6 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include <algorithm>
-#include <cmath>
 #include <type_traits>
 
 extern "C" int omp_get_max_threads();
@@ -41,13 +40,13 @@ void bound_library() {
 }
 
 void product_by_library(const ProductShape& s, MatrixView<const float> a, MatrixView<const float> b,
-                        MatrixView<float> c, bool accumulate) {
+                        MatrixView<float> c) {
   [[maybe_unused]] static const bool bounded = (bound_library(), true);
   const OneOpenMPThread guard;
   const auto letter = [](Transpose t) { return t == Transpose::yes ? 'T' : 'N'; };
   const dnnl_status_t status =
       dnnl_sgemm(letter(s.a), letter(s.b), s.rows, s.columns, s.inner, 1.0f, a.data, a.stride,
-                 b.data, b.stride, accumulate ? 1.0f : 0.0f, c.data, c.stride);
+                 b.data, b.stride, 0.0f, c.data, c.stride);
   if (status != dnnl_success) {
     fail("matmul: oneDNN reports status {} for a product of {} x {} and {} x {}",
          static_cast<int>(status), s.rows, s.inner, s.inner, s.columns);
@@ -113,8 +112,7 @@ template <class T> Plan plan_for(const ProductShape& s) {
   return plan;
 }
 
-template <class T> void zero_unless(bool accumulate, const ProductShape& s, MatrixView<T> c) {
-  if (accumulate) return;
+template <class T> void zero(const ProductShape& s, MatrixView<T> c) {
   for (std::int64_t i = 0; i < s.rows; ++i) std::fill_n(c.data + i * c.stride, s.columns, T(0));
 }
 
@@ -127,38 +125,37 @@ bool is_tiny(const ProductShape& s) {
 // always does but in a part of a bigger matrix.
 template <class T>
 bool product_with_vector(Method method, const ProductShape& s, MatrixView<const T> a,
-                         MatrixView<const T> b, MatrixView<T> c, bool accumulate) {
+                         MatrixView<const T> b, MatrixView<T> c) {
   const bool a_contiguous = s.a == Transpose::no || a.stride == 1;
   const bool b_contiguous = s.b == Transpose::yes || b.stride == 1;
   if (method == Method::dot) {
     if (!a_contiguous || !b_contiguous) return false;
-    const T result = dot(s.inner, a.data, b.data);
-    *c.data = accumulate ? *c.data + result : result;
+    *c.data = dot(s.inner, a.data, b.data);
     return true;
   }
   const bool row = s.rows == 1;
   if (row ? !a_contiguous : !b_contiguous || c.stride != 1) return false;
   const T *weights = row ? a.data : b.data, *matrix = row ? b.data : a.data;
   weighted_sum({s.inner, row ? s.columns : s.rows, row ? b.stride : a.stride}, weights, matrix,
-               c.data, accumulate);
+               c.data);
   return true;
 }
 
 template <class T>
 void run(Method method, const ProductShape& s, MatrixView<const T> a, MatrixView<const T> b,
-         MatrixView<T> c, bool accumulate) {
+         MatrixView<T> c) {
   if constexpr (std::is_same_v<T, float>) {
-    if (method == Method::library) return product_by_library(s, a, b, c, accumulate);
+    if (method == Method::library) return product_by_library(s, a, b, c);
   }
   if (method == Method::dot || method == Method::columns) {
-    if (product_with_vector(method, s, a, b, c, accumulate)) return;
+    if (product_with_vector(method, s, a, b, c)) return;
   }
-  at_level([&]<class Arch>() { product_by_blocks<Arch, T>(s, a, b, c, accumulate); });
+  at_level([&]<class Arch>() { product_by_blocks<Arch, T>(s, a, b, c); });
 }
 
 template <class T>
 void run_piece(const Plan& plan, const ProductShape& s, std::int64_t piece, MatrixView<const T> a,
-               MatrixView<const T> b, MatrixView<T> c, bool accumulate, ProductEpilogue epilogue) {
+               MatrixView<const T> b, MatrixView<T> c, ProductEpilogue epilogue) {
   ProductShape part = s;
   const std::int64_t begin = piece * plan.step;
   if (plan.by_rows) {
@@ -170,7 +167,7 @@ void run_piece(const Plan& plan, const ProductShape& s, std::int64_t piece, Matr
     b.data += s.b == Transpose::yes ? begin * b.stride : begin;
     c.data += begin;
   }
-  run<T>(plan.method, part, a, b, c, accumulate);
+  run<T>(plan.method, part, a, b, c);
   if (epilogue.run != nullptr) {
     epilogue.run(epilogue.context, plan.by_rows ? begin : 0, part.rows, plan.by_rows ? 0 : begin,
                  part.columns);
@@ -184,10 +181,10 @@ constexpr Denormals denormals = std::is_same_v<T, float> ? Denormals::flush : De
 
 template <class T>
 void product(const ProductShape& s, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c,
-             bool accumulate, ProductEpilogue epilogue) {
+             ProductEpilogue epilogue) {
   if (s.rows <= 0 || s.columns <= 0) return;
   if (s.inner <= 0) {
-    zero_unless(accumulate, s, c);
+    zero(s, c);
     if (epilogue.run != nullptr) epilogue.run(epilogue.context, 0, s.rows, 0, s.columns);
     return;
   }
@@ -195,7 +192,7 @@ void product(const ProductShape& s, MatrixView<const T> a, MatrixView<const T> b
     parallel_for(
         1, 1,
         [&](std::int64_t, std::int64_t) {
-          at_level([&]<class Arch>() { product_in_registers<Arch, T>(s, a, b, c, accumulate); });
+          at_level([&]<class Arch>() { product_in_registers<Arch, T>(s, a, b, c); });
         },
         denormals<T>);
     if (epilogue.run != nullptr) epilogue.run(epilogue.context, 0, s.rows, 0, s.columns);
@@ -204,15 +201,13 @@ void product(const ProductShape& s, MatrixView<const T> a, MatrixView<const T> b
   const Plan plan = plan_for<T>(s);
   parallel_for(
       plan.pieces, 1,
-      [&](std::int64_t piece, std::int64_t) {
-        run_piece<T>(plan, s, piece, a, b, c, accumulate, epilogue);
-      },
+      [&](std::int64_t piece, std::int64_t) { run_piece<T>(plan, s, piece, a, b, c, epilogue); },
       denormals<T>);
 }
 
 template <class T>
 void product_batch(std::int64_t count, const ProductShape& s, MatrixView<const T> a,
-                   MatrixView<const T> b, MatrixView<T> c, bool accumulate) {
+                   MatrixView<const T> b, MatrixView<T> c) {
   if (count <= 0 || s.rows <= 0 || s.columns <= 0) return;
   const auto each = [&](std::int64_t item, auto work) {
     MatrixView<const T> item_a = a, item_b = b;
@@ -224,7 +219,7 @@ void product_batch(std::int64_t count, const ProductShape& s, MatrixView<const T
   };
   if (s.inner <= 0) {
     for (std::int64_t item = 0; item < count; ++item) {
-      each(item, [&](auto&, auto&, auto& item_c) { zero_unless(accumulate, s, item_c); });
+      each(item, [&](auto&, auto&, auto& item_c) { zero(s, item_c); });
     }
     return;
   }
@@ -237,11 +232,10 @@ void product_batch(std::int64_t count, const ProductShape& s, MatrixView<const T
         for (std::int64_t i = begin; i < end; ++i) {
           each(i / plan.pieces, [&](auto& item_a, auto& item_b, auto& item_c) {
             if (is_tiny(s)) {
-              at_level([&]<class Arch>() {
-                product_in_registers<Arch, T>(s, item_a, item_b, item_c, accumulate);
-              });
+              at_level(
+                  [&]<class Arch>() { product_in_registers<Arch, T>(s, item_a, item_b, item_c); });
             } else {
-              run_piece<T>(plan, s, i % plan.pieces, item_a, item_b, item_c, accumulate, {});
+              run_piece<T>(plan, s, i % plan.pieces, item_a, item_b, item_c, {});
             }
           });
         }
@@ -251,9 +245,9 @@ void product_batch(std::int64_t count, const ProductShape& s, MatrixView<const T
 
 #define CADENA_INSTANTIATE(T)                                                          \
   template void product(const ProductShape&, MatrixView<const T>, MatrixView<const T>, \
-                        MatrixView<T>, bool, ProductEpilogue);                         \
+                        MatrixView<T>, ProductEpilogue);                               \
   template void product_batch(std::int64_t, const ProductShape&, MatrixView<const T>,  \
-                              MatrixView<const T>, MatrixView<T>, bool);
+                              MatrixView<const T>, MatrixView<T>);
 CADENA_INSTANTIATE(float)
 CADENA_INSTANTIATE(double)
 

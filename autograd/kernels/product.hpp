@@ -30,18 +30,18 @@ struct ProductEpilogue {
   void* context = nullptr;
 };
 
-/// C = op(A)·op(B), or C += op(A)·op(B) with `accumulate`; T is float or double. C must not overlap
+/// C = op(A)·op(B); T is float or double. C must not overlap
 /// A or B. The bits depend on the shape and the transposes, not on the number of threads;
-/// infinities and NaN propagate (0·∞ is NaN); without `accumulate` old values of C are not read.
+/// infinities and NaN propagate (0·∞ is NaN); old values of C are not read.
 /// inner = 0 gives zeros. float32: results below the smallest normal number may be zero.
 template <class T>
 void product(const ProductShape& shape, MatrixView<const T> a, MatrixView<const T> b,
-             MatrixView<T> c, bool accumulate = false, ProductEpilogue epilogue = {});
+             MatrixView<T> c, ProductEpilogue epilogue = {});
 
 /// `count` products of the same shape; the batch strides of the views say where each begins. C's
 /// must not overlap.
 template <class T>
 void product_batch(std::int64_t count, const ProductShape& shape, MatrixView<const T> a,
-                   MatrixView<const T> b, MatrixView<T> c, bool accumulate = false);
+                   MatrixView<const T> b, MatrixView<T> c);
 
 }  // namespace cadena::kernels

@@ -11,39 +11,30 @@ using Stride = Eigen::OuterStride<>;
 template <class T> using Constant = Eigen::Map<const Rows<T>, Eigen::Unaligned, Stride>;
 template <class T> using Variable = Eigen::Map<Rows<T>, Eigen::Unaligned, Stride>;
 
-template <class Target, class Product>
-void assign(Target& c, const Product& product, bool accumulate) {
-  if (accumulate) {
-    c.noalias() += product;
-  } else {
-    c.noalias() = product;
-  }
-}
-
 }  // namespace
 
 template <class Arch, class T>
 void product_by_blocks(const ProductShape& s, MatrixView<const T> a, MatrixView<const T> b,
-                       MatrixView<T> c, bool accumulate) {
+                       MatrixView<T> c) {
   const bool ta = s.a == Transpose::yes, tb = s.b == Transpose::yes;
   const Constant<T> left(a.data, ta ? s.inner : s.rows, ta ? s.rows : s.inner, Stride(a.stride));
   const Constant<T> right(b.data, tb ? s.columns : s.inner, tb ? s.inner : s.columns,
                           Stride(b.stride));
   Variable<T> out(c.data, s.rows, s.columns, Stride(c.stride));
   if (ta && tb) {
-    assign(out, left.transpose() * right.transpose(), accumulate);
+    out.noalias() = left.transpose() * right.transpose();
   } else if (ta) {
-    assign(out, left.transpose() * right, accumulate);
+    out.noalias() = left.transpose() * right;
   } else if (tb) {
-    assign(out, left * right.transpose(), accumulate);
+    out.noalias() = left * right.transpose();
   } else {
-    assign(out, left * right, accumulate);
+    out.noalias() = left * right;
   }
 }
 
 template void product_by_blocks<Arch>(const ProductShape&, MatrixView<const float>,
-                                      MatrixView<const float>, MatrixView<float>, bool);
+                                      MatrixView<const float>, MatrixView<float>);
 template void product_by_blocks<Arch>(const ProductShape&, MatrixView<const double>,
-                                      MatrixView<const double>, MatrixView<double>, bool);
+                                      MatrixView<const double>, MatrixView<double>);
 
 }  // namespace cadena::kernels

@@ -8,8 +8,7 @@ namespace {
 // lanes.
 template <class Arch, int R, class T>
 void few_rows(const ProductShape& s, const T* a, std::int64_t a_row, std::int64_t a_inner,
-              const T* packed, std::int64_t packed_stride, T* c, std::int64_t c_row,
-              bool accumulate) {
+              const T* packed, std::int64_t packed_stride, T* c, std::int64_t c_row) {
   using L = Lane<T, Arch>;
   for (std::int64_t j = 0; j < s.columns; j += L::width) {
     L sums[R];
@@ -22,9 +21,9 @@ void few_rows(const ProductShape& s, const T* a, std::int64_t a_row, std::int64_
     for (int r = 0; r < R; ++r) {
       T* out = c + r * c_row + j;
       if (rest == L::width) {
-        (accumulate ? sums[r] + L::load(out) : sums[r]).store(out);
+        sums[r].store(out);
       } else {
-        (accumulate ? sums[r] + L::load_partial(out, rest) : sums[r]).store_partial(out, rest);
+        sums[r].store_partial(out, rest);
       }
     }
   }
@@ -34,7 +33,7 @@ void few_rows(const ProductShape& s, const T* a, std::int64_t a_row, std::int64_
 
 template <class Arch, class T>
 void product_in_registers(const ProductShape& s, MatrixView<const T> a, MatrixView<const T> b,
-                          MatrixView<T> c, bool accumulate) {
+                          MatrixView<T> c) {
   constexpr std::int64_t width = Lane<T, Arch>::width;
   static_assert(tiny_width % width == 0);
   const std::int64_t a_row = s.a == Transpose::yes ? 1 : a.stride;
@@ -58,17 +57,17 @@ void product_in_registers(const ProductShape& s, MatrixView<const T> a, MatrixVi
   std::int64_t i = 0;
   for (; i + 4 <= s.rows; i += 4) {
     few_rows<Arch, 4>(s, a.data + i * a_row, a_row, a_inner, right, right_stride,
-                      c.data + i * c.stride, c.stride, accumulate);
+                      c.data + i * c.stride, c.stride);
   }
   for (; i < s.rows; ++i) {
     few_rows<Arch, 1>(s, a.data + i * a_row, a_row, a_inner, right, right_stride,
-                      c.data + i * c.stride, c.stride, accumulate);
+                      c.data + i * c.stride, c.stride);
   }
 }
 
 template void product_in_registers<Arch>(const ProductShape&, MatrixView<const float>,
-                                         MatrixView<const float>, MatrixView<float>, bool);
+                                         MatrixView<const float>, MatrixView<float>);
 template void product_in_registers<Arch>(const ProductShape&, MatrixView<const double>,
-                                         MatrixView<const double>, MatrixView<double>, bool);
+                                         MatrixView<const double>, MatrixView<double>);
 
 }  // namespace cadena::kernels

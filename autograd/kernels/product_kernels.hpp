@@ -10,7 +10,7 @@ namespace cadena::kernels {
 /// Products of any shape, by Eigen.
 template <class Arch, class T>
 void product_by_blocks(const ProductShape& shape, MatrixView<const T> a, MatrixView<const T> b,
-                       MatrixView<T> c, bool accumulate);
+                       MatrixView<T> c);
 
 /// The most elements of B that product_in_registers takes, its columns rounded up to tiny_width.
 inline constexpr std::int64_t tiny_width = 16, tiny_elements = 1024;
@@ -18,6 +18,6 @@ inline constexpr std::int64_t tiny_width = 16, tiny_elements = 1024;
 /// Products so small that preparing them must cost next to nothing.
 template <class Arch, class T>
 void product_in_registers(const ProductShape& shape, MatrixView<const T> a, MatrixView<const T> b,
-                          MatrixView<T> c, bool accumulate);
+                          MatrixView<T> c);
 
 }  // namespace cadena::kernels

@@ -16,11 +16,16 @@ struct ReduceShape {
 
 /// out[o, i] = Σ_r x[o, r, i]; 0 when nothing is reduced. T: float, double, std::int64_t.
 template <class T> void sum(const ReduceShape& shape, const T* x, T* out);
+/// The same of bytes.
+void sum(const ReduceShape& shape, const std::uint8_t* x, std::int64_t* out);
 
 /// out[o, i] = Σ_r (x[o, r, i] - center[o, i])²; with the means as center the numerator of a
 /// variance. T: float, double.
 template <class T>
 void sum_squared_deviations(const ReduceShape& shape, const T* x, const T* center, T* out);
+
+/// out[o, i] = Σ_r (x[o, r, i] · scale[o, i])²; `scale` may be null for 1. T: float, double.
+template <class T> void sum_squares(const ReduceShape& shape, const T* x, const T* scale, T* out);
 
 /// The largest and the smallest element; NaN if there is one. `reduced` must not be 0 (unless there
 /// is no result). T: float, double, std::int64_t.
@@ -40,8 +45,8 @@ struct StridedRows {
   std::int64_t rows, columns, stride;
 };
 
-/// out[c] = Σ_r weights[r]·x[r, c], added to out[c] with `accumulate`. T: float, double.
+/// out[c] = Σ_r weights[r]·x[r, c]. T: float, double.
 template <class T>
-void weighted_sum(const StridedRows& shape, const T* weights, const T* x, T* out, bool accumulate);
+void weighted_sum(const StridedRows& shape, const T* weights, const T* x, T* out);
 
 }  // namespace cadena::kernels

@@ -131,4 +131,39 @@ CADENA_INLINE T reduce_terms(Term term, std::int64_t n) {
   return tree.result();
 }
 
+/// Rows this short are turned into columns, this many at a time: in rows their lanes would stay
+/// empty.
+inline constexpr std::int64_t short_row = 16, turned_rows = 64;
+
+/// Calls f(turned, first row, number of rows), where `turned` has turned_rows columns, for rows of
+/// n <= short_row elements.
+template <class T, class F>
+CADENA_INLINE void each_turned(const T* x, std::int64_t rows, std::int64_t n, F f) {
+  T turned[short_row * turned_rows];
+  for (std::int64_t begin = 0; begin < rows; begin += turned_rows) {
+    const std::int64_t count = rows - begin < turned_rows ? rows - begin : turned_rows;
+    for (std::int64_t row = 0; row < count; ++row) {
+      for (std::int64_t i = 0; i < n; ++i) {
+        turned[i * turned_rows + row] = x[(begin + row) * n + i];
+      }
+    }
+    f(turned, begin, count);
+  }
+}
+
+/// Calls f(column, number of columns) for the lanes of a row. The last ones overlap those before,
+/// which are worked on once more: f must give the same then.
+template <class L, class F> CADENA_INLINE void each_column_lane(std::int64_t columns, F f) {
+  constexpr std::int64_t width = L::width;
+  std::int64_t c = 0;
+  for (; c + width <= columns; c += width) f(c, width);
+  if (c < columns && columns >= width) f(columns - width, width);
+  if (columns < width) f(std::int64_t{0}, columns);
+}
+
+/// A lane of which m numbers count.
+template <class L, class From> CADENA_INLINE L load_lane(const From* from, std::int64_t m) {
+  return m >= L::width ? L::load(from) : L::load_partial(from, static_cast<int>(m));
+}
+
 }  // namespace cadena::kernels

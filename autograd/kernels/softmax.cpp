@@ -10,14 +10,43 @@
 namespace cadena::kernels {
 namespace {
 
+constexpr std::int64_t piece_elements = 16384;  // 10 to 20 µs of exp
+
 // Calls body.operator()<Arch>(row) for each row.
 template <class T, class Body> void each_row(const RowsShape& s, Body body) {
-  constexpr std::int64_t piece_elements = 16384;  // 10 to 20 µs of exp
   parallel_for(
       s.rows, std::max<std::int64_t>(1, piece_elements / std::max<std::int64_t>(1, s.columns)),
       [&](std::int64_t begin, std::int64_t end) {
         at_level([&]<class Arch>() {
           for (std::int64_t r = begin; r < end; ++r) body.template operator()<Arch>(r);
+        });
+      },
+      std::is_same_v<T, float> ? Denormals::flush : Denormals::keep);
+}
+
+// Calls row.operator()<Arch>(place, length) for each row when they are contiguous, otherwise
+// columns.operator()<Arch>(place, tile) for tiles of columns.
+template <class T, class Row, class Columns>
+void each_along(const ReduceShape& s, Row row, Columns columns) {
+  if (s.outer * s.reduced * s.inner == 0) return;
+  if (s.inner == 1) {
+    each_row<T>({s.outer, s.reduced}, [=]<class Arch>(std::int64_t r) {
+      row.template operator()<Arch>(r * s.reduced, s.reduced);
+    });
+    return;
+  }
+  const std::int64_t tiles = (s.inner - 1) / softmax_tile + 1;
+  const std::int64_t elements = s.reduced * std::min(s.inner, softmax_tile);
+  parallel_for(
+      s.outer * tiles, std::max<std::int64_t>(1, piece_elements / elements),
+      [&](std::int64_t begin, std::int64_t end) {
+        at_level([&]<class Arch>() {
+          for (std::int64_t item = begin; item < end; ++item) {
+            const std::int64_t column = item % tiles * softmax_tile;
+            columns.template operator()<Arch>(
+                item / tiles * s.reduced * s.inner + column,
+                ColumnTile{s.reduced, s.inner, std::min(softmax_tile, s.inner - column)});
+          }
         });
       },
       std::is_same_v<T, float> ? Denormals::flush : Denormals::keep);
@@ -31,30 +60,46 @@ template <class T> void logsumexp(const RowsShape& s, const T* x, T* out) {
   });
 }
 
-template <class T> void softmax(const RowsShape& s, const T* x, T* out) {
-  each_row<T>(s, [=]<class Arch>(std::int64_t r) {
-    softmax_row<Arch>(x + r * s.columns, s.columns, out + r * s.columns);
-  });
+template <class T> void softmax(const ReduceShape& s, const T* x, T* out) {
+  each_along<T>(
+      s,
+      [=]<class Arch>(std::int64_t at, std::int64_t n) { softmax_row<Arch>(x + at, n, out + at); },
+      [=]<class Arch>(std::int64_t at, const ColumnTile& tile) {
+        softmax_columns<Arch>(tile, x + at, out + at);
+      });
 }
 
-template <class T> void log_softmax(const RowsShape& s, const T* x, T* out) {
-  each_row<T>(s, [=]<class Arch>(std::int64_t r) {
-    log_softmax_row<Arch>(x + r * s.columns, s.columns, out + r * s.columns);
-  });
+template <class T> void log_softmax(const ReduceShape& s, const T* x, T* out) {
+  each_along<T>(
+      s,
+      [=]<class Arch>(std::int64_t at, std::int64_t n) {
+        log_softmax_row<Arch>(x + at, n, out + at);
+      },
+      [=]<class Arch>(std::int64_t at, const ColumnTile& tile) {
+        log_softmax_columns<Arch>(tile, x + at, out + at);
+      });
 }
 
-template <class T> void softmax_gradient(const RowsShape& s, const T* y, const T* g, T* out) {
-  each_row<T>(s, [=]<class Arch>(std::int64_t r) {
-    const std::int64_t at = r * s.columns;
-    softmax_gradient_row<Arch>(y + at, g + at, s.columns, out + at);
-  });
+template <class T> void softmax_gradient(const ReduceShape& s, const T* y, const T* g, T* out) {
+  each_along<T>(
+      s,
+      [=]<class Arch>(std::int64_t at, std::int64_t n) {
+        softmax_gradient_row<Arch>(y + at, g + at, n, out + at);
+      },
+      [=]<class Arch>(std::int64_t at, const ColumnTile& tile) {
+        softmax_gradient_columns<Arch>(tile, y + at, g + at, out + at);
+      });
 }
 
-template <class T> void log_softmax_gradient(const RowsShape& s, const T* y, const T* g, T* out) {
-  each_row<T>(s, [=]<class Arch>(std::int64_t r) {
-    const std::int64_t at = r * s.columns;
-    log_softmax_gradient_row<Arch>(y + at, g + at, s.columns, out + at);
-  });
+template <class T> void log_softmax_gradient(const ReduceShape& s, const T* y, const T* g, T* out) {
+  each_along<T>(
+      s,
+      [=]<class Arch>(std::int64_t at, std::int64_t n) {
+        log_softmax_gradient_row<Arch>(y + at, g + at, n, out + at);
+      },
+      [=]<class Arch>(std::int64_t at, const ColumnTile& tile) {
+        log_softmax_gradient_columns<Arch>(tile, y + at, g + at, out + at);
+      });
 }
 
 template <class T>
@@ -73,24 +118,23 @@ std::int64_t cross_entropy(const RowsShape& s, const T* x, const std::int64_t* l
 
 template <class T>
 void cross_entropy_gradient(const RowsShape& s, const T* x, const std::int64_t* labels,
-                            const RowSoftmax<T>* kept, const T* g, bool one_g, T* out) {
+                            const RowSoftmax<T>* kept, const T* g, T* out) {
   each_row<T>(s, [=]<class Arch>(std::int64_t r) {
     const std::int64_t at = r * s.columns;
-    cross_entropy_gradient_row<Arch>(x + at, s.columns, labels[r], kept[r], g[one_g ? 0 : r],
-                                     out + at);
+    cross_entropy_gradient_row<Arch>(x + at, s.columns, labels[r], kept[r], g[r], out + at);
   });
 }
 
 #define CADENA_INSTANTIATE(T)                                                              \
   template void logsumexp(const RowsShape&, const T*, T*);                                 \
-  template void softmax(const RowsShape&, const T*, T*);                                   \
-  template void log_softmax(const RowsShape&, const T*, T*);                               \
-  template void softmax_gradient(const RowsShape&, const T*, const T*, T*);                \
-  template void log_softmax_gradient(const RowsShape&, const T*, const T*, T*);            \
+  template void softmax(const ReduceShape&, const T*, T*);                                 \
+  template void log_softmax(const ReduceShape&, const T*, T*);                             \
+  template void softmax_gradient(const ReduceShape&, const T*, const T*, T*);              \
+  template void log_softmax_gradient(const ReduceShape&, const T*, const T*, T*);          \
   template std::int64_t cross_entropy(const RowsShape&, const T*, const std::int64_t*, T*, \
                                       RowSoftmax<T>*);                                     \
   template void cross_entropy_gradient(const RowsShape&, const T*, const std::int64_t*,    \
-                                       const RowSoftmax<T>*, const T*, bool, T*);
+                                       const RowSoftmax<T>*, const T*, T*);
 CADENA_INSTANTIATE(float)
 CADENA_INSTANTIATE(double)
 

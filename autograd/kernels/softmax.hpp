@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstdint>
+#include <cadena/autograd/kernels/reduce.hpp>
 
 namespace cadena::kernels {
 
@@ -9,24 +9,27 @@ struct RowsShape {
   std::int64_t rows, columns;
 };
 
-// T is float or double throughout; out may be the same array as an input. Each row is shifted by
-// its maximum first, so that no exp overflows. columns must not be 0 unless rows is.
+// T is float or double throughout. Each row is shifted by its maximum first, so that no exp
+// overflows. columns must not be 0 unless rows is.
+//
+// A ReduceShape [outer, reduced, inner] says that the "rows" go along its middle dimension: index c
+// of row r = [o, i] is the element [o, c, i].
 
 /// out[r] = log Σ_c exp(x[r, c]); -∞ for a row of -∞, +∞ for one that has +∞.
 template <class T> void logsumexp(const RowsShape& shape, const T* x, T* out);
 
 /// out[r, c] = exp(x[r, c]) / Σ_k exp(x[r, k]).
-template <class T> void softmax(const RowsShape& shape, const T* x, T* out);
+template <class T> void softmax(const ReduceShape& shape, const T* x, T* out);
 
 /// out[r, c] = x[r, c] - log Σ_k exp(x[r, k]).
-template <class T> void log_softmax(const RowsShape& shape, const T* x, T* out);
+template <class T> void log_softmax(const ReduceShape& shape, const T* x, T* out);
 
 /// From y = softmax(x) and the gradient g of y, that of x: y (g - Σ_k g[k] y[k]).
-template <class T> void softmax_gradient(const RowsShape& shape, const T* y, const T* g, T* out);
+template <class T> void softmax_gradient(const ReduceShape& shape, const T* y, const T* g, T* out);
 
 /// From y = log_softmax(x) and the gradient g of y, that of x: g - exp(y) Σ_k g[k].
 template <class T>
-void log_softmax_gradient(const RowsShape& shape, const T* y, const T* g, T* out);
+void log_softmax_gradient(const ReduceShape& shape, const T* y, const T* g, T* out);
 
 /// What cross_entropy keeps of a row for its gradient.
 template <class T> struct RowSoftmax {
@@ -40,10 +43,10 @@ template <class T>
 std::int64_t cross_entropy(const RowsShape& shape, const T* x, const std::int64_t* labels, T* loss,
                            RowSoftmax<T>* kept);
 
-/// out[r, c] = (softmax(x)[r, c] - (c == labels[r])) g[r], where g has one element a row, or one in
-/// all when `one_g`. `kept` comes from cross_entropy; all labels are in [0, columns).
+/// out[r, c] = (softmax(x)[r, c] - (c == labels[r])) g[r], where g has one element a row. `kept`
+/// comes from cross_entropy; all labels are in [0, columns).
 template <class T>
 void cross_entropy_gradient(const RowsShape& shape, const T* x, const std::int64_t* labels,
-                            const RowSoftmax<T>* kept, const T* g, bool one_g, T* out);
+                            const RowSoftmax<T>* kept, const T* g, T* out);
 
 }  // namespace cadena::kernels

@@ -59,7 +59,79 @@ template <class T> CADENA_INLINE T log_of(T x) {
   return numbers[0];
 }
 
+// One number a column of a tile.
+template <class T> struct OfColumns {
+  static_assert(softmax_tile <= column_tile && softmax_tile % L<T>::width == 0);
+  alignas(64) T numbers[softmax_tile] = {};
+
+  CADENA_INLINE L<T> at(std::int64_t column) const { return L<T>::load(numbers + column); }
+  template <class F> CADENA_INLINE void apply(F f) {
+    for (std::int64_t c = 0; c < softmax_tile; c += L<T>::width) f(at(c)).store(numbers + c);
+  }
+};
+
+template <Reduction reduction, class T>
+OfColumns<T> reduce_tile(const ColumnTile& tile, const T* x) {
+  OfColumns<T> result;
+  reduce_columns<Arch, reduction>(x, static_cast<const T*>(nullptr), tile.rows, tile.stride,
+                                  tile.columns, column_block, result.numbers);
+  return result;
+}
+
+// out = f(column, x, ...) for each element.
+template <class T, class F, class... Inputs>
+CADENA_INLINE void map_tile(const ColumnTile& tile, T* out, F f, const Inputs*... x) {
+  for (std::int64_t r = 0; r < tile.rows; ++r) {
+    each_lane<T>(tile.columns, [&](std::int64_t c, auto... m) {
+      const std::int64_t i = r * tile.stride + c;
+      if constexpr (sizeof...(m) == 0) {
+        f(c, L<T>::load(x + i)...).store(out + i);
+      } else {
+        f(c, L<T>::load_partial(x + i, m...)...).store_partial(out + i, m...);
+      }
+    });
+  }
+}
+
 }  // namespace
+
+template <class Arch, class T> void softmax_columns(const ColumnTile& tile, const T* x, T* out) {
+  const OfColumns<T> maximum = reduce_tile<Reduction::maximum>(tile, x);
+  map_tile(
+      tile, out, [&](std::int64_t c, L<T> v) { return exp(v - maximum.at(c)); }, x);
+  const T* exponentials = out;
+  OfColumns<T> scale = reduce_tile<Reduction::sum>(tile, exponentials);
+  scale.apply([](L<T> sum) { return L<T>(T(1)) / sum; });
+  map_tile(
+      tile, out, [&](std::int64_t c, L<T> v) { return v * scale.at(c); }, exponentials);
+}
+
+template <class Arch, class T>
+void log_softmax_columns(const ColumnTile& tile, const T* x, T* out) {
+  const OfColumns<T> maximum = reduce_tile<Reduction::maximum>(tile, x);
+  map_tile(
+      tile, out, [&](std::int64_t c, L<T> v) { return exp(v - maximum.at(c)); }, x);
+  OfColumns<T> log_sum = reduce_tile<Reduction::sum>(tile, static_cast<const T*>(out));
+  log_sum.apply([](L<T> sum) { return log(sum); });
+  map_tile(
+      tile, out, [&](std::int64_t c, L<T> v) { return (v - maximum.at(c)) - log_sum.at(c); }, x);
+}
+
+template <class Arch, class T>
+void softmax_gradient_columns(const ColumnTile& tile, const T* y, const T* g, T* out) {
+  map_tile(
+      tile, out, [](std::int64_t, L<T> a, L<T> b) { return a * b; }, y, g);
+  const OfColumns<T> mean = reduce_tile<Reduction::sum>(tile, static_cast<const T*>(out));
+  map_tile(
+      tile, out, [&](std::int64_t c, L<T> a, L<T> b) { return a * (b - mean.at(c)); }, y, g);
+}
+
+template <class Arch, class T>
+void log_softmax_gradient_columns(const ColumnTile& tile, const T* y, const T* g, T* out) {
+  const OfColumns<T> sum = reduce_tile<Reduction::sum>(tile, g);
+  map_tile(
+      tile, out, [&](std::int64_t c, L<T> a, L<T> b) { return b - exp(a) * sum.at(c); }, y, g);
+}
 
 template <class Arch, class T> T logsumexp_row(const T* x, std::int64_t n) {
   const T maximum = largest(x, n);
@@ -129,7 +201,11 @@ void cross_entropy_gradient_row(const T* x, std::int64_t n, std::int64_t label,
   template void log_softmax_gradient_row<Arch, T>(const T*, const T*, std::int64_t, T*);       \
   template T cross_entropy_row<Arch, T>(const T*, std::int64_t, std::int64_t, RowSoftmax<T>*); \
   template void cross_entropy_gradient_row<Arch, T>(const T*, std::int64_t, std::int64_t,      \
-                                                    const RowSoftmax<T>&, T, T*);
+                                                    const RowSoftmax<T>&, T, T*);              \
+  template void softmax_columns<Arch>(const ColumnTile&, const T*, T*);                        \
+  template void log_softmax_columns<Arch>(const ColumnTile&, const T*, T*);                    \
+  template void softmax_gradient_columns<Arch>(const ColumnTile&, const T*, const T*, T*);     \
+  template void log_softmax_gradient_columns<Arch>(const ColumnTile&, const T*, const T*, T*);
 CADENA_INSTANTIATE(float)
 CADENA_INSTANTIATE(double)
 

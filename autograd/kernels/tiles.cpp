@@ -1,9 +1,9 @@
 #include <cadena/autograd/core/small_vector.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/tiles.hpp>
+#include <cadena/autograd/kernels/walk.hpp>
 
 #include <algorithm>
-#include <cstring>
 
 namespace cadena::kernels {
 namespace {
@@ -13,74 +13,26 @@ constexpr std::size_t cache = 24 * 1024;  // bytes of tiles at a time: most of a
 constexpr std::int64_t serial = 32768;    // elements; below, a second thread does not pay
 constexpr std::int64_t piece = 16384;
 
-/// An input that is not contiguous, with neighbouring dimensions merged where its strides allow.
+/// An input that is not contiguous.
 struct Strided {
   const std::byte* data;
   std::size_t width;  // bytes of an element
-  Dims shape;
-  Strides strides;
+  Walk<1> walk;
 
-  explicit Strided(const Input& input) : data(input.bytes()), width(size_of(input.dtype())) {
-    const Strides all = input.strides();
-    for (int i = 0; i < input.shape().size(); ++i) {
-      const std::int64_t size = input.shape()[i];
-      if (size == 1) {
-        continue;
-      }
-      if (!shape.empty() && strides.back() == size * all[i]) {
-        shape[shape.size() - 1] *= size;
-        strides[strides.size() - 1] = all[i];
-      } else {
-        shape.push_back(size);
-        strides.push_back(all[i]);
-      }
-    }
-  }
+  explicit Strided(const Input& input)
+      : data(input.bytes()), width(size_of(input.dtype())), walk(input.shape(), input.strides()) {}
 
-  bool is_splat() const noexcept { return shape.empty() || (shape.size() == 1 && strides[0] == 0); }
+  bool is_splat() const noexcept { return walk.is_one_run() && walk.step(0) == 0; }
 
   /// Copies the elements [begin, begin + count) in row-major order.
   template <class Word>
   void gather_as(std::byte* to, std::int64_t begin, std::int64_t count) const {
     const Word* from = reinterpret_cast<const Word*>(data);
     Word* out = reinterpret_cast<Word*>(to);
-    if (shape.empty()) {
-      std::fill_n(out, count, *from);
-      return;
-    }
-    Dims index = shape;
-    std::int64_t offset = 0;
-    for (int axis = shape.size(); axis-- > 0;) {
-      index[axis] = begin % shape[axis];
-      begin /= shape[axis];
-      offset += index[axis] * strides[axis];
-    }
-    const int last = shape.size() - 1;
-    while (count > 0) {
-      const std::int64_t run = std::min(count, shape[last] - index[last]);
-      const std::int64_t step = strides[last];
-      if (step == 1) {
-        std::memcpy(out, from + offset, static_cast<std::size_t>(run) * sizeof(Word));
-      } else if (step == 0) {
-        std::fill_n(out, run, from[offset]);
-      } else {
-        for (std::int64_t i = 0; i < run; ++i) {
-          out[i] = from[offset + i * step];
-        }
-      }
+    walk.run(begin, begin + count, [&](std::int64_t run, const auto& at) {
+      copy_run(out, 1, from + at[0], walk.step(0), run);
       out += run;
-      count -= run;
-      offset -= index[last] * step;
-      index[last] = 0;
-      for (int axis = last; axis-- > 0;) {
-        offset += strides[axis];
-        if (++index[axis] < shape[axis]) {
-          break;
-        }
-        offset -= strides[axis] * shape[axis];
-        index[axis] = 0;
-      }
-    }
+    });
   }
 
   void gather(std::byte* to, std::int64_t begin, std::int64_t count) const {

@@ -17,8 +17,8 @@ using TileKernel = void (*)(const void* functor, const std::byte* const* in, std
 /// dtype (float32, float64).
 template <int points> struct ElementwiseKernels {
   TileKernel value[3] = {};
-  TileKernel gradient[points][2] = {};
-  TileKernel second[points][points][2] = {};
+  TileKernel gradient[points][3] = {};
+  TileKernel second[points][points][3] = {};
 };
 
 /// Index of a dtype in the arrays above.

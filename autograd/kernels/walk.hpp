@@ -49,6 +49,8 @@ template <int n> class Walk {
 
   std::int64_t count() const noexcept { return count_; }
 
+  bool is_one_run() const noexcept { return shape_.size() == 1; }
+
   /// Distance of neighbours within a run, in array k.
   std::int64_t step(int k) const noexcept { return strides_[k].back(); }
 

@@ -57,8 +57,8 @@ struct Clamp {
   bool operator==(const Clamp&) const = default;
 };
 
-using Arithmetic = Family<Add, Subtract, Multiply, Divide, Negative, Sign, Clamp, Pow, Abs, Square,
-                          Sqrt, Reciprocal, Maximum, Minimum>;
+using Arithmetic = Family<Add, Subtract, Multiply, Divide, Negative, Sign, Clamp, Pow, Power, Abs,
+                          Square, Sqrt, Reciprocal, Maximum, Minimum>;
 
 }  // namespace cadena::ops
 
@@ -101,7 +101,22 @@ Tensor subtract(const Tensor& x, const Tensor& y) { return map(ops::Subtract{}, 
 Tensor multiply(const Tensor& x, const Tensor& y) { return map(ops::Multiply{}, x, y); }
 Tensor divide(const Tensor& x, const Tensor& y) { return map(ops::Divide{}, x, y); }
 Tensor negative(const Tensor& x) { return map(ops::Negative{}, x); }
-Tensor pow(const Tensor& x, const Tensor& y) { return map(ops::Pow{}, x, y); }
+Tensor pow(const Tensor& x, const Tensor& y) {
+  if (!y.is_number() || y.requires_grad() || !x.defined() || x.is_number()) {
+    return map(ops::Pow{}, x, y);
+  }
+  const double exponent = y.item();
+  if (is_floating(x.dtype())) {
+    // The same function for less. (sqrt is another one at -0 and -∞.)
+    if (exponent == 2) {
+      return square(x);
+    }
+    if (exponent == -1) {
+      return reciprocal(x);
+    }
+  }
+  return map(ops::Power{exponent}, x);
+}
 Tensor abs(const Tensor& x) { return map(ops::Abs{}, x); }
 Tensor square(const Tensor& x) { return map(ops::Square{}, x); }
 Tensor sqrt(const Tensor& x) { return map(ops::Sqrt{}, x); }

@@ -19,9 +19,11 @@ Tensor square(const Tensor& x);      ///< x²
 Tensor sqrt(const Tensor& x);        ///< x^(1/2); gradient infinite at 0
 Tensor reciprocal(const Tensor& x);  ///< 1 / x
 
-/// The larger, NaN if either is; a tie gives half of the gradient to each.
+/// The larger, NaN if either is. The gradient goes where the value came from, half of it to each at
+/// a tie.
 Tensor maximum(const Tensor& x, const Tensor& y);
-/// The smaller, NaN if either is; a tie gives half of the gradient to each.
+/// The smaller, NaN if either is. The gradient goes where the value came from, half of it to each
+/// at a tie.
 Tensor minimum(const Tensor& x, const Tensor& y);
 /// min(max(x, low), high); the gradient is 1 from low to high, both included, and 0 outside.
 /// Infinite bounds are none; those of an int64 tensor are integers (Error otherwise).

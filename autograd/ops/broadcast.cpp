@@ -24,22 +24,30 @@ struct Expand {
   bool operator==(const Expand&) const = default;
 };
 
-/// Sums the middle of a tensor of shape [outer, reduced, inner] in memory.
+/// boolean and uint8 are counted in int64.
 struct Sum {
   Axes axes;
   bool keepdim;
   static constexpr Doc doc{"sum", "sum of x over axes"};
   Types infer(std::span<const Type> in) const {
-    return {{in[0].dtype, reduced_shape(in[0].shape, axes, keepdim)}};
+    const Dtype dtype = in[0].dtype < Dtype::int64 ? Dtype::int64 : in[0].dtype;
+    return {{dtype, reduced_shape(in[0].shape, axes, keepdim)}};
   }
   void run(Inputs in, Outputs out) const {
-    const kernels::ReduceShape shape = reduce_shape(in[0].shape(), axes);
-    if (in[0].dtype() == Dtype::int64) {
-      kernels::sum(shape, in[0].data<std::int64_t>(), out[0].data<std::int64_t>());
-      return;
+    const auto sum = [&]<class From, class To>(const From* from, To* to) {
+      reduce_runs(in[0].shape(), axes, from, to,
+                  [](const kernels::ReduceShape& shape, const auto* part, To* result) {
+                    kernels::sum(shape, part, result);
+                  });
+    };
+    if (is_floating(in[0].dtype())) {
+      dispatch_floating(in[0].dtype(), doc.name,
+                        [&]<class T>() { sum(in[0].data<T>(), out[0].data<T>()); });
+    } else if (in[0].dtype() == Dtype::int64) {
+      sum(in[0].data<std::int64_t>(), out[0].data<std::int64_t>());
+    } else {
+      sum(reinterpret_cast<const std::uint8_t*>(in[0].bytes()), out[0].data<std::int64_t>());
     }
-    dispatch_floating(in[0].dtype(), doc.name,
-                      [&]<class T>() { kernels::sum(shape, in[0].data<T>(), out[0].data<T>()); });
   }
   Gradients vjp(const Backward& b) const {
     return {expand(restore_axes(b.grad(), axes, keepdim), b.in_shape(0))};
@@ -52,11 +60,8 @@ struct Sum {
 }  // namespace ops
 
 Tensor expand(const Tensor& x, const Shape& shape) {
-  if (!x.defined()) {
-    fail("expand: the tensor is undefined");
-  }
   Shape wanted = shape;
-  const int lead = shape.size() - x.dim();
+  const int lead = shape.size() - detail::impl_of(x, "expand").shape.size();
   bool fits = lead >= 0;
   for (int i = 0; fits && i < shape.size(); ++i) {
     const std::int64_t has = i < lead ? 1 : x.shape()[i - lead];
@@ -72,24 +77,17 @@ Tensor expand(const Tensor& x, const Shape& shape) {
 }
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
-  if (!x.defined()) {
-    fail("sum: the tensor is undefined");
-  }
-  const Axes normal = normalize_axes(axes, x.dim(), ops::Sum::doc.name);
-  const Tensor numbers = x.dtype() < Dtype::int64 ? x.to(Dtype::int64) : x;
-  if (x.dim() == 0) {
+  const int rank = detail::impl_of(x, ops::Sum::doc.name).shape.size();
+  const Axes normal = normalize_axes(axes, rank, ops::Sum::doc.name);
+  if (rank == 0) {
+    const Tensor numbers = x.dtype() < Dtype::int64 ? x.to(Dtype::int64) : x;
     return numbers.is_number() ? numbers.to(numbers.dtype()) : reshape(numbers, {});
   }
-  return ops::over_axes(numbers, normal, keepdim, [](const Tensor& y, const Axes& over, bool keep) {
-    return bind(ops::Sum{over, keep}, y);
-  });
+  return bind(ops::Sum{normal, keepdim}, x);
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
-  if (!x.defined()) {
-    fail("sum_to: the tensor is undefined");
-  }
-  if (x.shape() == shape) {
+  if (detail::impl_of(x, "sum_to").shape == shape) {
     return x;
   }
   bool fits = shape.size() <= x.dim();
@@ -111,15 +109,13 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
-  if (!x.defined()) {
-    fail("mean: the tensor is undefined");
-  }
-  const Tensor numbers = ops::floating(x);
+  const Shape& shape = detail::impl_of(x, "mean").shape;
   std::int64_t count = 1;
-  for (std::int64_t axis : normalize_axes(axes, x.dim(), "mean")) {
-    count *= x.shape()[static_cast<int>(axis)];
+  for (std::int64_t axis : normalize_axes(axes, shape.size(), "mean")) {
+    count *= shape[static_cast<int>(axis)];
   }
-  return sum(numbers, axes, keepdim) / static_cast<double>(count);
+  const bool bytes = x.dtype() < Dtype::int64 && !shape.empty();  // their sum is exact
+  return sum(bytes ? x : ops::floating(x), axes, keepdim) / static_cast<double>(count);
 }
 
 void ops::list_broadcast(OpList& list) {

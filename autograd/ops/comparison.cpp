@@ -75,6 +75,8 @@ template struct cadena::kernels::Loops<cadena::ops::Comparison, cadena::kernels:
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/list.hpp>
 
+#include <type_traits>
+
 namespace cadena {
 
 Gradients ops::Where::vjp(const Backward& b) const {
@@ -86,27 +88,42 @@ Gradients ops::Where::vjp(const Backward& b) const {
 namespace ops {
 namespace {
 
-/// Logic of truth values, which are bytes of 0 and 1.
+using Byte = std::uint8_t;
+
+/// Logic of truth values, which are bytes of 0 and 1. As such, without jumps, the loops become
+/// vectors.
 template <class F>
 void truth_tile(const void*, const std::byte* const* in, std::byte* const* out, std::int64_t n) {
-  const bool* x = reinterpret_cast<const bool*>(in[0]);
-  const bool* y = reinterpret_cast<const bool*>(in[1]);
-  bool* to = reinterpret_cast<bool*>(out[0]);
-  for (std::int64_t i = 0; i < n; ++i) {
-    to[i] = F{}(x[i], y[i]);
+  const auto* x = reinterpret_cast<const Byte*>(in[0]);
+  auto* to = reinterpret_cast<Byte*>(out[0]);
+  if constexpr (std::is_invocable_v<F, Byte>) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      to[i] = static_cast<Byte>(F{}(x[i]));
+    }
+  } else {
+    const auto* y = reinterpret_cast<const Byte*>(in[1]);
+    for (std::int64_t i = 0; i < n; ++i) {
+      to[i] = static_cast<Byte>(F{}(x[i], y[i]));
+    }
   }
 }
 
 struct LogicalAnd {
   static constexpr Doc doc{"logical_and", "x and y"};
-  bool operator()(bool x, bool y) const { return x && y; }
+  int operator()(Byte x, Byte y) const { return x & y; }
 };
 
 struct LogicalOr {
   static constexpr Doc doc{"logical_or", "x or y"};
-  bool operator()(bool x, bool y) const { return x || y; }
+  int operator()(Byte x, Byte y) const { return x | y; }
 };
 
+struct LogicalNot {
+  static constexpr Doc doc{"logical_not", "not x"};
+  int operator()(Byte x) const { return x ^ 1; }
+};
+
+/// Of inputs of one shape.
 template <class F> struct Logic {
   static constexpr Doc doc = F::doc;
   static constexpr bool strided = true;
@@ -116,18 +133,49 @@ template <class F> struct Logic {
         fail("{}: expected boolean tensors, got {}", doc.name, name(type.dtype));
       }
     }
-    return {{Dtype::boolean, broadcast_shapes(in[0].shape, in[1].shape, doc.name)}};
+    return {{Dtype::boolean, in[0].shape}};
   }
   void run(Inputs in, Outputs out) const { kernels::run_tiles(truth_tile<F>, nullptr, in, out); }
   bool operator==(const Logic&) const = default;
 };
 
 template <class F> Tensor logic(const Tensor& x, const Tensor& y) {
-  if (!x.defined() || !y.defined()) {
-    fail("{}: input {} is undefined", F::doc.name, x.defined() ? 1 : 0);
-  }
-  const Shape shape = broadcast_shapes(x.shape(), y.shape(), F::doc.name);
+  const Shape shape = broadcast_shapes(cadena::detail::impl_of(x, F::doc.name).shape,
+                                       cadena::detail::impl_of(y, F::doc.name).shape, F::doc.name);
   return bind(Logic<F>{}, expand(x, shape), expand(y, shape));
+}
+
+void choose_tile(const void*, const std::byte* const* in, std::byte* const* out, std::int64_t n) {
+  const auto* truth = reinterpret_cast<const Byte*>(in[0]);
+  const auto *x = reinterpret_cast<const Byte*>(in[1]), *y = reinterpret_cast<const Byte*>(in[2]);
+  auto* to = reinterpret_cast<Byte*>(out[0]);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const int all_bits = -truth[i];  // or none
+    to[i] = static_cast<Byte>((x[i] & all_bits) | (y[i] & ~all_bits));
+  }
+}
+
+/// Where of boolean or uint8 inputs of one shape, which stay what they are.
+struct WhereBytes {
+  static constexpr Doc doc = Where::doc;
+  static constexpr bool strided = true;
+  Types infer(std::span<const Type> in) const { return {in[1]}; }
+  void run(Inputs in, Outputs out) const { kernels::run_tiles(choose_tile, nullptr, in, out); }
+  bool operator==(const WhereBytes&) const = default;
+};
+
+Tensor where_bytes(const Tensor& condition, const Tensor& x, const Tensor& y, Dtype dtype) {
+  constexpr const char* operation = Where::doc.name;
+  const Shape shape = broadcast_shapes(
+      condition.shape(), broadcast_shapes(x.shape(), y.shape(), operation), operation);
+  const auto ready = [&](const Tensor& value) {
+    if (value.dtype() == Dtype::int64 && !in_range<Byte>(value.item<std::int64_t>())) {
+      fail("{}: the number {} is not a uint8; convert the tensor with to(int64)", operation,
+           value.item<std::int64_t>());
+    }
+    return expand(value.to(dtype), shape);
+  };
+  return bind(WhereBytes{}, expand(condition, shape), ready(x), ready(y));
 }
 
 }  // namespace
@@ -135,12 +183,7 @@ template <class F> Tensor logic(const Tensor& x, const Tensor& y) {
 
 Tensor logical_and(const Tensor& x, const Tensor& y) { return ops::logic<ops::LogicalAnd>(x, y); }
 Tensor logical_or(const Tensor& x, const Tensor& y) { return ops::logic<ops::LogicalOr>(x, y); }
-Tensor logical_not(const Tensor& x) {
-  if (detail::impl_of(x, "logical_not").dtype != Dtype::boolean) {
-    fail("logical_not: expected a boolean tensor, got {}", name(x.dtype()));
-  }
-  return equal(x, false);
-}
+Tensor logical_not(const Tensor& x) { return bind(ops::Logic<ops::LogicalNot>{}, x); }
 
 Tensor less(const Tensor& x, const Tensor& y) { return map(ops::Less{}, x, y); }
 Tensor less_equal(const Tensor& x, const Tensor& y) { return map(ops::LessEqual{}, x, y); }
@@ -150,6 +193,13 @@ Tensor equal(const Tensor& x, const Tensor& y) { return map(ops::Equal{}, x, y);
 Tensor not_equal(const Tensor& x, const Tensor& y) { return map(ops::NotEqual{}, x, y); }
 
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
+  if (condition.defined() && condition.dtype() == Dtype::boolean && x.defined() && y.defined()) {
+    const Tensor values[] = {x, y};
+    const Dtype dtype = result_dtype(values);
+    if (dtype < Dtype::int64) {
+      return ops::where_bytes(condition, x, y, dtype);
+    }
+  }
   return map(ops::Where{}, condition, x, y);
 }
 
@@ -181,7 +231,7 @@ void ops::list_comparisons(OpList& list) {
   };
   logical(LogicalAnd::doc, [](std::span<const Tensor> in) { return in[0] & in[1]; });
   logical(LogicalOr::doc, [](std::span<const Tensor> in) { return in[0] | in[1]; });
-  logical({"logical_not", "not x"}, [](std::span<const Tensor> in) { return !in[0]; });
+  logical(LogicalNot::doc, [](std::span<const Tensor> in) { return !in[0]; });
   const OperatorCall choose = [](std::span<const Tensor> in) { return where(in[0], in[1], in[2]); };
   list.add(
       {Where::doc,

@@ -30,6 +30,7 @@ inline Tensor operator|(const Tensor& x, const Tensor& y) { return logical_or(x,
 inline Tensor operator!(const Tensor& x) { return logical_not(x); }
 
 /// x where the condition (boolean) holds, y elsewhere; a gradient goes where its value came from.
+/// Two boolean or two uint8 tensors stay what they are.
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
 
 }  // namespace cadena

@@ -20,7 +20,7 @@ struct CrossEntropyGradient {
     dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
       kernels::cross_entropy_gradient(
           rows_of(in[0].shape()), in[0].data<T>(), in[1].data<std::int64_t>(),
-          reinterpret_cast<const kernels::RowSoftmax<T>*>(in[2].data<T>()), in[3].data<T>(), false,
+          reinterpret_cast<const kernels::RowSoftmax<T>*>(in[2].data<T>()), in[3].data<T>(),
           out[0].data<T>());
     });
   }
@@ -29,7 +29,7 @@ struct CrossEntropyGradient {
     const Tensor probability = softmax(logits);
     Gradients result(4);
     if (b.needs(0)) {
-      result[0] = bind(SoftmaxGradient{}, probability, h * unsqueeze(b.in(3), -1));
+      result[0] = bind(SoftmaxGradient{logits.dim() - 1}, probability, h * unsqueeze(b.in(3), -1));
     }
     if (b.needs(3)) {
       const Tensor truth = one_hot(b.in(1), logits.size(-1), {.dtype = logits.dtype()});
@@ -59,15 +59,8 @@ struct CrossEntropy {
               reinterpret_cast<kernels::RowSoftmax<T>*>(out[1].data<T>()));
         });
     if (wrong >= 0) {
-      Dims position = in[1].shape();
-      std::int64_t rest = wrong;
-      for (int axis = position.size(); axis-- > 0;) {
-        const std::int64_t size = position[axis];
-        position[axis] = rest % size;
-        rest /= size;
-      }
       fail("cross_entropy: label {} at position {} is outside [0, {}), the classes of logits {}",
-           labels[wrong], position, shape.columns, in[0].shape());
+           labels[wrong], unravel(wrong, in[1].shape()), shape.columns, in[0].shape());
     }
   }
   Gradients vjp(const Backward& b) const {

@@ -175,23 +175,27 @@ struct Silu {
   bool operator==(const Silu&) const = default;
 };
 
-/// Where x = y each side has half of the gradient.
+/// Where x = y each side has half of the gradient; otherwise it goes where the value came from, a
+/// NaN too.
 struct Maximum {
   static constexpr Doc doc{"maximum", "x where x > y, else y; NaN where either is"};
   template <class T> T operator()(T x, T y) const { return maximum(x, y); }
   template <class T> std::array<T, 2> derivative(T x, T y) const {
-    const T to_x = where(x == y, 0.5, where(x > y, 1.0, full_like(x, 0.0)));
+    const auto from_x = (!(x <= y)) & (y == y), from_y = (!(y <= x)) & (x == x);
+    const T to_x = where(from_x, 1.0, where(from_y, 0.0, full_like(x, 0.5)));
     return {to_x, 1.0 - to_x};
   }
   bool operator==(const Maximum&) const = default;
 };
 
-/// Where x = y each side has half of the gradient.
+/// Where x = y each side has half of the gradient; otherwise it goes where the value came from, a
+/// NaN too.
 struct Minimum {
   static constexpr Doc doc{"minimum", "x where x < y, else y; NaN where either is"};
   template <class T> T operator()(T x, T y) const { return minimum(x, y); }
   template <class T> std::array<T, 2> derivative(T x, T y) const {
-    const T to_x = where(x == y, 0.5, where(x < y, 1.0, full_like(x, 0.0)));
+    const auto from_x = (!(x >= y)) & (y == y), from_y = (!(y >= x)) & (x == x);
+    const T to_x = where(from_x, 1.0, where(from_y, 0.0, full_like(x, 0.5)));
     return {to_x, 1.0 - to_x};
   }
   bool operator==(const Minimum&) const = default;
@@ -218,6 +222,16 @@ struct Pow {
     return {derivative_of_base(x, y), where(vanishes, 0.0, pow(base, y) * log(base))};
   }
   bool operator==(const Pow&) const = default;
+};
+
+/// x^p of a number p. The exponents of its derivatives are numbers too, so that p (p - 1) ... ends
+/// in 0 where a polynomial does, at x = 0 as well.
+struct Power {
+  double exponent;
+  static constexpr Doc doc = Pow::doc;
+  template <class T> T operator()(T x) const { return pow(x, exponent); }
+  template <class T> T derivative(T x) const { return Pow{}.derivative_of_base(x, exponent); }
+  bool operator==(const Power&) const = default;
 };
 
 }  // namespace cadena::ops

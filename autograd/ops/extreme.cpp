@@ -8,9 +8,6 @@
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/autograd/ops/reduction_samples.hpp>
 
-#include <cmath>
-#include <limits>
-
 namespace cadena {
 namespace ops {
 namespace {
@@ -39,10 +36,11 @@ template <bool largest> struct Extreme {
     return {{in[0].dtype, reduced_shape(in[0].shape, axes, keepdim)}};
   }
   void run(Inputs in, Outputs out) const {
-    const kernels::ReduceShape shape = reduce_shape(in[0].shape(), axes);
     const auto reduce = [&]<class T>() {
-      largest ? kernels::maximum(shape, in[0].data<T>(), out[0].data<T>())
-              : kernels::minimum(shape, in[0].data<T>(), out[0].data<T>());
+      reduce_runs(in[0].shape(), axes, in[0].data<T>(), out[0].data<T>(),
+                  [](const kernels::ReduceShape& shape, const T* from, T* to) {
+                    largest ? kernels::maximum(shape, from, to) : kernels::minimum(shape, from, to);
+                  });
     };
     if (in[0].dtype() == Dtype::int64) {
       reduce.template operator()<std::int64_t>();
@@ -95,9 +93,7 @@ template <bool largest> Tensor extreme(const Tensor& x, const Axes& axes, bool k
   if (x.dtype() < Dtype::int64) {
     return extreme<largest>(x.to(Dtype::int64), normal, keepdim).to(x.dtype());
   }
-  return over_axes(x, normal, keepdim, [](const Tensor& y, const Axes& over, bool keep) {
-    return bind(Extreme<largest>{over, keep}, y);
-  });
+  return bind(Extreme<largest>{normal, keepdim}, x);
 }
 
 template <bool largest>

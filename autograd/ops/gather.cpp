@@ -24,15 +24,13 @@ void check_indices(const char* operation, const Input& indices, const Shape& sha
     }
   }
   const auto* data = indices.data<std::int64_t>();
-  std::int64_t position = kernels::first_outside(seen, strides, data, shape[axis]);
+  const std::int64_t position = kernels::first_outside(seen, strides, data, shape[axis]);
   if (position < 0) {
     return;
   }
-  Dims place = seen;
+  const Dims place = unravel(position, seen);
   std::int64_t offset = 0;
-  for (int i = seen.size(); i-- > 0;) {
-    place[i] = position % seen[i];
-    position /= seen[i];
+  for (int i = 0; i < seen.size(); ++i) {
     offset += place[i] * strides[i];
   }
   fail("{}: index {} at position {} is outside [0, {}) of axis {} of shape {}", operation,

@@ -2,7 +2,6 @@
 #include <cadena/autograd/ops/list.hpp>
 
 #include <cmath>
-#include <limits>
 
 namespace cadena {
 

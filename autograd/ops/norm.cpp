@@ -1,9 +1,7 @@
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/core/storage.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/graph/operator.hpp>
-#include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/comparison.hpp>
@@ -12,28 +10,14 @@
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/autograd/ops/reduction_samples.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 
 namespace cadena {
 namespace ops {
 namespace {
-
-/// √Σx² of n elements `step` apart, none of them NaN, divided by the largest on the way.
-template <class T> T scaled_norm(const T* x, std::int64_t n, std::int64_t step) {
-  double largest = 0, total = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    largest = std::max(largest, std::abs(static_cast<double>(x[i * step])));
-  }
-  if (largest == 0 || std::isinf(largest)) {
-    return static_cast<T>(largest);
-  }
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double ratio = static_cast<double>(x[i * step]) / largest;
-    total += ratio * ratio;
-  }
-  return static_cast<T>(largest * std::sqrt(total));
-}
 
 struct Norm {
   Axes axes;
@@ -50,25 +34,49 @@ struct Norm {
       using Limits = std::numeric_limits<T>;
       // Below this, squares that were rounded to nothing could count.
       constexpr T small = Limits::min() / (Limits::epsilon() * Limits::epsilon());
+      const auto lost = [=](T squares) { return squares < small || squares > Limits::max(); };
       const std::int64_t results = shape.outer * shape.inner;
-      const auto scratch = detail::Storage::make(static_cast<std::size_t>(results) * sizeof(T));
-      T* center = reinterpret_cast<T*>(scratch->data);
-      std::fill_n(center, results, T(0));
       const T* x = in[0].data<T>();
       T* to = out[0].data<T>();
-      kernels::sum_squared_deviations(shape, x, center, to);
-      parallel_for(results,
-                   std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, shape.reduced)),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t i = begin; i < end; ++i) {
-                       const std::int64_t first =
-                           i / shape.inner * shape.reduced * shape.inner + i % shape.inner;
-                       to[i] = to[i] < small || to[i] > Limits::max()
-                                   ? scaled_norm(x + first, shape.reduced, shape.inner)
-                                   : std::sqrt(to[i]);
-                     }
-                   });
+      kernels::sum_squares(shape, x, static_cast<const T*>(nullptr), to);
+      std::atomic<bool> any_lost = false;
+      each_result(results, [&](std::int64_t i) {
+        if (lost(to[i])) {
+          any_lost.store(true, std::memory_order_relaxed);
+        }
+      });
+      if (any_lost) {
+        sum_scaled_squares(shape, x, lost, to);
+      } else {
+        each_result(results, [=](std::int64_t i) { to[i] = std::sqrt(to[i]); });
+      }
     });
+  }
+  /// √Σx² where some of the sums in `to` were lost to overflow or underflow: once more with these x
+  /// brought near 1 by a power of 2.
+  template <class T, class Lost>
+  static void sum_scaled_squares(const kernels::ReduceShape& shape, const T* x, Lost lost, T* to) {
+    using Limits = std::numeric_limits<T>;
+    const std::int64_t results = shape.outer * shape.inner;
+    const kernels::Scratch<T> largest_memory(results), scale_memory(results);
+    T *largest = largest_memory.data(), *scale = scale_memory.data();
+    kernels::maximum(shape, x, largest);
+    kernels::minimum(shape, x, scale);
+    std::atomic<bool> any_scaled = false;
+    each_result(results, [&](std::int64_t i) {
+      const T size = std::max(largest[i], -scale[i]);
+      const bool scaled = lost(to[i]) && size > 0 && size <= Limits::max();
+      constexpr int most =
+          Limits::max_exponent - 2;  // so that neither the scale nor 1 / it is lost
+      scale[i] = scaled ? std::ldexp(T(1), -std::clamp(std::ilogb(size), -most, most)) : T(1);
+      if (scaled) {
+        any_scaled.store(true, std::memory_order_relaxed);
+      }
+    });
+    if (any_scaled) {
+      kernels::sum_squares(shape, x, static_cast<const T*>(scale), to);
+    }
+    each_result(results, [=](std::int64_t i) { to[i] = std::sqrt(to[i]) / scale[i]; });
   }
   Gradients vjp(const Backward& b) const {
     const Tensor length = restore_axes(b.out(), axes, keepdim);

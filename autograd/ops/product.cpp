@@ -148,7 +148,7 @@ struct Linear {
       const ProductShape shape{in[0].size(0), outputs, in[0].size(1), a.transposed, turned};
       AddBias<T> bias{out[0].data<T>(), in.size() > 2 ? in[2].data<T>() : nullptr, outputs};
       kernels::product<T>(shape, {in[0].data<T>(), a.stride}, {in[1].data<T>(), w.stride},
-                          {out[0].data<T>(), outputs}, false,
+                          {out[0].data<T>(), outputs},
                           {in.size() > 2 ? &AddBias<T>::run : nullptr, &bias});
     });
   }
@@ -228,9 +228,15 @@ Tensor matmul(const Tensor& x, const Tensor& y) {
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   ops::check_operands("linear", x, weight);
-  if (x.dim() == 0 || weight.dim() != 2 || x.size(-1) != weight.size(1)) {
+  if (x.dim() == 0 || weight.dim() != 2) {
     fail("linear: expected x [..., inputs] and weight [outputs, inputs], got {} and {}", x.shape(),
          weight.shape());
+  }
+  if (x.size(-1) != weight.size(1)) {
+    fail(
+        "linear: expected x [..., inputs] and weight [outputs, inputs], got {} and {} ({} against "
+        "{})",
+        x.shape(), weight.shape(), x.size(-1), weight.size(1));
   }
   if (bias.defined()) {
     ops::check_operands("linear", x, bias);

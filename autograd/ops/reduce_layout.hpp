@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/reduce.hpp>
+#include <cadena/autograd/kernels/scratch.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 
 #include <algorithm>
@@ -19,6 +21,38 @@ inline kernels::ReduceShape reduce_shape(const Shape& dims, const Axes& axes) {
     (before ? shape.outer : after ? shape.inner : shape.reduced) *= dims[i];
   }
   return shape;
+}
+
+/// Reduces over any (normalized) axes in memory: runs of neighbouring ones one after the other, the
+/// last first, by reduce(shape, from, to).
+template <class From, class To, class Reduce>
+void reduce_runs(const Shape& dims, const Axes& axes, const From* x, To* out, Reduce&& reduce) {
+  int first = axes.size() - 1;  // of the last run
+  while (first > 0 && axes[first - 1] == axes[first] - 1) {
+    --first;
+  }
+  if (first <= 0) {
+    reduce(reduce_shape(dims, axes), x, out);
+    return;
+  }
+  Axes before = axes, last;
+  for (int i = first; i < axes.size(); ++i) {
+    last.push_back(axes[i]);
+    before.erase(first);
+  }
+  const Shape rest = reduced_shape(dims, last, false);
+  const kernels::Scratch<To> between(numel(rest));
+  reduce(reduce_shape(dims, last), x, between.data());
+  reduce_runs(rest, before, static_cast<const To*>(between.data()), out, reduce);
+}
+
+/// body(i) for each i in [0, count), in parallel.
+template <class Body> void each_result(std::int64_t count, Body&& body) {
+  parallel_for(count, 32768, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      body(i);
+    }
+  });
 }
 
 /// reduce(x, axes, keepdim), which takes neighbouring axes, for any (normalized) ones: those that

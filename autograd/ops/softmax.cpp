@@ -23,48 +23,57 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 struct Softmax {
-  static constexpr Doc doc{"softmax", "e^x / sum of e^x along the last axis"};
+  int axis;
+  static constexpr Doc doc{"softmax", "e^x / sum of e^x along an axis"};
   static constexpr Keep keep = Keep::outputs;
   Types infer(std::span<const Type> in) const { return {in[0]}; }
   void run(Inputs in, Outputs out) const {
     dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
-      kernels::softmax(rows_of(in[0].shape()), in[0].data<T>(), out[0].data<T>());
+      kernels::softmax(reduce_shape(in[0].shape(), {axis}), in[0].data<T>(), out[0].data<T>());
     });
   }
-  Gradients vjp(const Backward& b) const { return {bind(SoftmaxGradient{}, b.out(), b.grad())}; }
+  Gradients vjp(const Backward& b) const {
+    return {bind(SoftmaxGradient{axis}, b.out(), b.grad())};
+  }
+  std::string attributes() const { return fmt::format("axis {}", axis); }
   bool operator==(const Softmax&) const = default;
 };
 
 /// From y = log_softmax(x) and the gradient g of y that of x.
 struct LogSoftmaxGradient {
+  int axis;
   static constexpr Doc doc{"log_softmax", "gradient: g - e^y sum of g"};
   static constexpr Keep keep = Keep::inputs;
   Types infer(std::span<const Type> in) const { return {in[0]}; }
   void run(Inputs in, Outputs out) const {
     dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
-      kernels::log_softmax_gradient(rows_of(in[0].shape()), in[0].data<T>(), in[1].data<T>(),
-                                    out[0].data<T>());
+      kernels::log_softmax_gradient(reduce_shape(in[0].shape(), {axis}), in[0].data<T>(),
+                                    in[1].data<T>(), out[0].data<T>());
     });
   }
   Gradients vjp(const Backward& b) const {
     const Tensor h = b.grad(), weighted = h * exp(b.in(0));
-    return {b.needs(0) ? -weighted * sum(b.in(1), {-1}, true) : Tensor(),
-            b.needs(1) ? h - sum(weighted, {-1}, true) : Tensor()};
+    return {b.needs(0) ? -weighted * sum(b.in(1), {axis}, true) : Tensor(),
+            b.needs(1) ? h - sum(weighted, {axis}, true) : Tensor()};
   }
-  std::string attributes() const { return "derivative 0"; }
+  std::string attributes() const { return fmt::format("axis {} derivative 0", axis); }
   bool operator==(const LogSoftmaxGradient&) const = default;
 };
 
 struct LogSoftmax {
-  static constexpr Doc doc{"log_softmax", "x - log of the sum of e^x along the last axis"};
+  int axis;
+  static constexpr Doc doc{"log_softmax", "x - log of the sum of e^x along an axis"};
   static constexpr Keep keep = Keep::outputs;
   Types infer(std::span<const Type> in) const { return {in[0]}; }
   void run(Inputs in, Outputs out) const {
     dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
-      kernels::log_softmax(rows_of(in[0].shape()), in[0].data<T>(), out[0].data<T>());
+      kernels::log_softmax(reduce_shape(in[0].shape(), {axis}), in[0].data<T>(), out[0].data<T>());
     });
   }
-  Gradients vjp(const Backward& b) const { return {bind(LogSoftmaxGradient{}, b.out(), b.grad())}; }
+  Gradients vjp(const Backward& b) const {
+    return {bind(LogSoftmaxGradient{axis}, b.out(), b.grad())};
+  }
+  std::string attributes() const { return fmt::format("axis {}", axis); }
   bool operator==(const LogSoftmax&) const = default;
 };
 
@@ -89,15 +98,18 @@ struct Logsumexp {
   bool operator==(const Logsumexp&) const = default;
 };
 
-/// Applies an operator of the last axis along another one.
-template <class Op> Tensor along(const Op& op, const Tensor& x, std::int64_t axis) {
-  const int rank = detail::impl_of(x, Op::doc.name).shape.size();
-  const int normal = normalize_axis(axis, rank, Op::doc.name);
+template <class Op> Tensor along(const Tensor& x, std::int64_t axis) {
+  const Shape& shape = detail::impl_of(x, Op::doc.name).shape;
+  const int last = shape.size() - 1, normal = normalize_axis(axis, shape.size(), Op::doc.name);
   const Tensor numbers = floating(x);
-  if (normal == rank - 1) {
-    return bind(op, numbers);
+  const kernels::ReduceShape s = reduce_shape(shape, {normal});
+  // A few long columns are work for few lanes and threads: they are laid out as rows.
+  constexpr std::int64_t few = 1000, narrow = 16, tall = 256, most = std::int64_t{1} << 24;
+  if (s.inner > 1 &&
+      (s.inner < narrow || s.reduced > most || (s.outer * s.inner < few && s.reduced > tall))) {
+    return transpose(bind(Op{last}, transpose(numbers, normal, -1)), normal, -1);
   }
-  return transpose(bind(op, transpose(numbers, normal, -1)), normal, -1);
+  return bind(Op{normal}, numbers);
 }
 
 }  // namespace
@@ -129,10 +141,10 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim) {
   return keepdim ? reshape(result, reduced_shape(shape, normal, true)) : result;
 }
 
-Tensor softmax(const Tensor& x, std::int64_t axis) { return ops::along(ops::Softmax{}, x, axis); }
+Tensor softmax(const Tensor& x, std::int64_t axis) { return ops::along<ops::Softmax>(x, axis); }
 
 Tensor log_softmax(const Tensor& x, std::int64_t axis) {
-  return ops::along(ops::LogSoftmax{}, x, axis);
+  return ops::along<ops::LogSoftmax>(x, axis);
 }
 
 Tensor normalized_logistic(const Tensor& x, std::int64_t axis) {

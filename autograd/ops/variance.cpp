@@ -1,4 +1,3 @@
-#include <cadena/autograd/core/storage.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/graph/operator.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
@@ -7,8 +6,8 @@
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/autograd/ops/reduction_samples.hpp>
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace cadena {
 namespace ops {
@@ -32,18 +31,13 @@ struct Var {
     const kernels::ReduceShape shape = reduce_shape(in[0].shape(), axes);
     dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
       const std::int64_t results = shape.outer * shape.inner;
-      const auto scratch = detail::Storage::make(static_cast<std::size_t>(results) * sizeof(T));
-      T* center = reinterpret_cast<T*>(scratch->data);
+      const kernels::Scratch<T> scratch(results);
+      T *center = scratch.data(), *to = out[0].data<T>();
+      const T count = static_cast<T>(shape.reduced), less = static_cast<T>(divisor(in[0].shape()));
       kernels::sum(shape, in[0].data<T>(), center);
-      for (std::int64_t i = 0; i < results; ++i) {
-        center[i] /= static_cast<T>(shape.reduced);
-      }
-      T* to = out[0].data<T>();
+      each_result(results, [=](std::int64_t i) { center[i] /= count; });
       kernels::sum_squared_deviations(shape, in[0].data<T>(), center, to);
-      const T count = static_cast<T>(divisor(in[0].shape()));
-      for (std::int64_t i = 0; i < results; ++i) {
-        to[i] /= count;
-      }
+      each_result(results, [=](std::int64_t i) { to[i] /= less; });
     });
   }
   Gradients vjp(const Backward& b) const {
