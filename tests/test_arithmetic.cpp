@@ -12,17 +12,15 @@
 #include <cstring>
 #include <limits>
 
-#include "test.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace cadena;
-using Values = std::vector<double>;
+using namespace support;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-
-Values values(const Tensor& x) { return x.to_vector<double>(); }
 
 bool same_values(const Values& a, const Values& b) {
   if (a.size() != b.size()) {
@@ -35,15 +33,6 @@ bool same_values(const Values& a, const Values& b) {
     }
   }
   return true;
-}
-
-template <class F> std::string error_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 }  // namespace

@@ -20,26 +20,15 @@
 #include <string>
 #include <thread>
 
-#include "test.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace cadena;
-using Values = std::vector<double>;
-
-Values values(const Tensor& x) { return x.to_vector<double>(); }
+using namespace support;
 
 Tensor variable(const Nested& numbers) {
   return tensor(numbers, {.dtype = float64, .requires_grad = true});
-}
-
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 bool contains(const std::string& text, const std::string& part) {

@@ -12,14 +12,12 @@
 #include <type_traits>
 #include <utility>
 
-#include "test.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace cadena;
-using Values = std::vector<double>;
-
-Values values(const Tensor& x) { return x.to_vector<double>(); }
+using namespace support;
 
 template <class P, class T>
 concept adds_in_place = requires(P& p, const T& t) {

@@ -13,17 +13,15 @@
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/product.hpp>
 
-#include "test.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace cadena;
-using Values = std::vector<double>;
+using namespace support;
 using Function = std::function<Tensor(std::span<const Tensor>)>;
 
 constexpr TensorOptions wide{.dtype = float64};
-
-Values values(const Tensor& x) { return x.to_vector<double>(); }
 
 Tensor variable(const Nested& numbers) {
   return tensor(numbers, {.dtype = float64, .requires_grad = true});

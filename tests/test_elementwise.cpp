@@ -14,16 +14,14 @@
 #include <limits>
 #include <type_traits>
 
-#include "test.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace cadena;
-using Values = std::vector<double>;
+using namespace support;
 
 constexpr TensorOptions wide{.dtype = float64};
-
-Values values(const Tensor& x) { return x.to_vector<double>(); }
 
 const auto cubic = elementwise("cubic", [](auto x) { return x * x * x - 2.0 * x; });
 const auto mish = elementwise("mish", [](auto x) { return x * tanh(log1p(exp(x))); });

@@ -1,6 +1,6 @@
 // The walker over the fields of structs: counting, names, what is walked and what is refused.
 
-#include "test.hpp"
+#include "support.hpp"
 
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/nn/module.hpp>
@@ -15,6 +15,7 @@
 #include <vector>
 
 namespace cd = cadena;
+using support::error_of;
 
 namespace {
 
@@ -55,15 +56,6 @@ template <class Model> std::vector<std::string> names(Model& model) {
     result.push_back(named.name);
   }
   return result;
-}
-
-template <class Action> std::string message(Action&& action) {
-  try {
-    action();
-  } catch (const cd::Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 using Names = std::vector<std::string>;
@@ -204,7 +196,7 @@ TEST_CASE("two parameters of one name are an error") {
     cd::Parameter weight{cd::zeros({1})};
     cd::Parameter weight_{cd::zeros({2})};
   };
-  CHECK(message([] { cd::nn::parameters(Model{}); })
+  CHECK(error_of([] { cd::nn::parameters(Model{}); })
             .find("two parameters or buffers are called "
                   "weight") != std::string::npos);
 }
@@ -219,7 +211,7 @@ TEST_CASE("a model that holds itself is an error") {
   model.next->next = std::make_shared<Node>();
   CHECK(names(model).size() == 6);
   model.next->next->next = model.next;
-  CHECK(message([&] { cd::nn::parameters(model); })
+  CHECK(error_of([&] { cd::nn::parameters(model); })
             .find("next.next.next points to an object that "
                   "holds it") != std::string::npos);
   CHECK_THROWS_AS(cd::nn::clone(model), cd::Error);

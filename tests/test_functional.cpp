@@ -15,16 +15,14 @@
 #include <cmath>
 #include <functional>
 
-#include "test.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace cadena;
-using Values = std::vector<double>;
+using namespace support;
 
 constexpr TensorOptions wide{.dtype = float64};
-
-Values values(const Tensor& x) { return x.to_vector<double>(); }
 
 void check_close(const Tensor& got, const Values& expected, double tolerance = 1e-12) {
   const Values numbers = values(got);

@@ -1,4 +1,4 @@
-#include "test.hpp"
+#include "support.hpp"
 
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/graph/backward.hpp>
@@ -15,22 +15,9 @@
 #include <random>
 
 using namespace cadena;
+using namespace support;
 
 namespace {
-
-using Values = std::vector<double>;
-
-Values values(const Tensor& x) { return x.to_vector<double>(); }
-
-/// The text of the Error that f throws.
-template <class F> std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 Tensor indices(const std::vector<std::int64_t>& given) {
   return from_vector(given, {static_cast<std::int64_t>(given.size())});

@@ -1,6 +1,6 @@
 // Losses: values, reductions, edges, gradients.
 
-#include "test.hpp"
+#include "support.hpp"
 
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/graph/backward.hpp>
@@ -13,6 +13,7 @@
 #include <limits>
 
 namespace cd = cadena;
+using support::error_of;
 namespace nn = cadena::nn;
 using cd::Reduction;
 using cd::Tensor;
@@ -38,15 +39,6 @@ void check_gradients(Loss loss, const Tensor& prediction, const Tensor& target) 
     INFO(report.text());
     CHECK(report.passed());
   }
-}
-
-template <class Action> std::string message(Action&& action) {
-  try {
-    action();
-  } catch (const cd::Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 }  // namespace
@@ -88,21 +80,21 @@ TEST_CASE("cross-entropies of probabilities refuse what is outside of [0, 1]") {
     CHECK(text.find(part) != std::string::npos);
   };
   const Tensor p = f64({0.5, 0.25}), logits = f64({0.5, 1.5});
-  const std::string of_logits = message([&] { nn::binary_cross_entropy(logits, p); });
+  const std::string of_logits = error_of([&] { nn::binary_cross_entropy(logits, p); });
   says(of_logits, "binary_cross_entropy: the prediction is 1.5 (element 1), outside [0, 1]");
   says(of_logits, "binary_cross_entropy_with_logits");
-  says(message([&] { nn::binary_cross_entropy(-logits.to(cd::float32), p); }), "is -0.5 (elem");
-  says(message([&] {
+  says(error_of([&] { nn::binary_cross_entropy(-logits.to(cd::float32), p); }), "is -0.5 (elem");
+  says(error_of([&] {
          nn::binary_cross_entropy(p, cd::tensor({1, 2}));
        }),
        "the target is 2 (element 1), outside [0, 1]");
-  says(message([&] { nn::multiclass_cross_entropy(logits, p); }), "for logits: cross_entropy");
+  says(error_of([&] { nn::multiclass_cross_entropy(logits, p); }), "for logits: cross_entropy");
   const Tensor many = cd::ones({3, 100'000});
   CHECK(nn::binary_cross_entropy(many, many).item() == 0);
   std::vector<float> values(300'000, 1);
   values[250'000] = 1.0625F;
   const Tensor wrong = cd::transpose(cd::from_vector(values, {100, 3000}), 0, 1);
-  says(message([&] {
+  says(error_of([&] {
          nn::binary_cross_entropy(wrong, cd::transpose(cd::ones({100, 3000}), 0, 1));
        }),
        "is 1.0625 (element 100083)");  // at [1000, 83]
@@ -184,7 +176,7 @@ TEST_CASE("the lecture's cross-entropy sums over all outputs") {
   check_values(nn::multiclass_cross_entropy(p, labels, Reduction::sum), {first + second});
   check_gradients(nn::multiclass_cross_entropy, p, f64({{1.0, 0.0, 0.0}, {0.0, 1.0, 0.0}}));
   const auto bad = [&](const Tensor& wrong) {
-    return message([&] { nn::multiclass_cross_entropy(p, wrong); });
+    return error_of([&] { nn::multiclass_cross_entropy(p, wrong); });
   };
   CHECK(bad(cd::tensor({0, 3})) ==
         "multiclass_cross_entropy: label 3 (element 1) is outside [0, 3), the number of classes");
@@ -209,10 +201,10 @@ TEST_CASE("losses refuse shapes that differ instead of broadcasting") {
   for (Loss loss :
        {Loss(nn::mse), Loss(nn::half_squared_error), Loss(nn::binary_cross_entropy),
         Loss(nn::binary_cross_entropy_with_logits), Loss(nn::multiclass_cross_entropy)}) {
-    const std::string text = message([&] { loss(column, row, Reduction::mean); });
+    const std::string text = error_of([&] { loss(column, row, Reduction::mean); });
     CHECK(text.find("must have the same shape, got [4, 1] and [4]") != std::string::npos);
-    CHECK(message([&] { loss(Tensor(), row, Reduction::mean); }).find("undefined") !=
+    CHECK(error_of([&] { loss(Tensor(), row, Reduction::mean); }).find("undefined") !=
           std::string::npos);
   }
-  CHECK(message([&] { nn::mse(column, row); }).find("mse: ") == 0);
+  CHECK(error_of([&] { nn::mse(column, row); }).find("mse: ") == 0);
 }

@@ -1,6 +1,6 @@
 // Models as values, layers, initialisers.
 
-#include "test.hpp"
+#include "support.hpp"
 
 #include <cadena/autograd/core/allocator.hpp>
 #include <cadena/autograd/core/create.hpp>
@@ -15,6 +15,7 @@
 #include <cmath>
 
 namespace cd = cadena;
+using support::error_of;
 namespace nn = cadena::nn;
 using cd::Tensor;
 
@@ -54,15 +55,6 @@ Moments moments(const Tensor& x) {
   return result;
 }
 
-template <class Action> std::string message(Action&& action) {
-  try {
-    action();
-  } catch (const cd::Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 }  // namespace
 
 TEST_CASE("a linear layer is x W^T + b") {
@@ -81,8 +73,8 @@ TEST_CASE("a linear layer is x W^T + b") {
   CHECK_FALSE(bare.bias.defined());
   CHECK(nn::parameters(bare).size() == 1);
   CHECK(bare(cd::zeros({5, 7, 2}, {.dtype = cd::float64})).shape() == cd::Shape{5, 7, 3});
-  CHECK(message([] { nn::Linear(-1, 2); }).find("got -1 and 2") != std::string::npos);
-  CHECK(message([] { nn::Linear(3, 2, {.dtype = cd::int64}); }).find("Linear: expected float") ==
+  CHECK(error_of([] { nn::Linear(-1, 2); }).find("got -1 and 2") != std::string::npos);
+  CHECK(error_of([] { nn::Linear(3, 2, {.dtype = cd::int64}); }).find("Linear: expected float") ==
         0);
   CHECK_NOTHROW(nn::Linear(0, 2)(cd::zeros({4, 0})));
 }
@@ -286,7 +278,7 @@ TEST_CASE("a model is moved to another dtype") {
   CHECK(values(model.layer.weight) == before);
   CHECK(model.layer.weight.value().requires_grad());
   CHECK_FALSE(model.mean.value().requires_grad());
-  CHECK(message([&] { nn::to(model, cd::int64); }).find("got int64") != std::string::npos);
+  CHECK(error_of([&] { nn::to(model, cd::int64); }).find("got int64") != std::string::npos);
 }
 
 TEST_CASE("a summary lists names, shapes and totals") {
@@ -319,7 +311,7 @@ TEST_CASE("sequential applies its layers in turn and names them by position") {
   CHECK(nn::named_parameters(Holder{model})[2].name == "body.2.weight");
   const nn::Sequential<nn::Relu, nn::Flatten> plain;
   CHECK(plain(cd::ones({2, 3, 4})).shape() == cd::Shape{2, 12});
-  const std::string text = message([&] { model(cd::ones({1, 3})); });
+  const std::string text = error_of([&] { model(cd::ones({1, 3})); });
   INFO(text);
   CHECK(text.find("Sequential: layer 0 (cadena::nn::Linear): ") == 0);
   CHECK(text.find("[1, 3]") != std::string::npos);
@@ -346,7 +338,7 @@ TEST_CASE("activation layers are their functions") {
 TEST_CASE("initialisers have the stated spread") {
   CHECK(nn::fans({5, 3, 2, 2}).in == 12);
   CHECK(nn::fans({5, 3, 2, 2}).out == 20);
-  CHECK(message([] { nn::fans({5}); }).find("got shape [5]") != std::string::npos);
+  CHECK(error_of([] { nn::fans({5}); }).find("got shape [5]") != std::string::npos);
   const cd::Parameter weight(cd::zeros({300, 500}));
   const auto bound = [&](double expected) {
     const Moments m = moments(weight);
@@ -387,18 +379,18 @@ TEST_CASE("initialisers have the stated spread") {
   CHECK(weight.value().requires_grad());
   CHECK(weight.value().is_leaf());
   const cd::Buffer steps(cd::tensor({1, 2}));
-  CHECK(message([&] { nn::uniform(steps, 0, 1); }).find("got int64") != std::string::npos);
+  CHECK(error_of([&] { nn::uniform(steps, 0, 1); }).find("got int64") != std::string::npos);
   const double nan = std::nan("");
-  CHECK(message([&] { nn::uniform(weight, 1, -1); }).find("got 1 and -1") != std::string::npos);
-  CHECK(message([&] { nn::uniform(weight, nan, 1); }).find("uniform: expected finite") == 0);
-  CHECK(message([&] { nn::normal(weight, 0, -1); }).find("got 0 and -1") != std::string::npos);
-  CHECK(message([&] { nn::normal(weight, nan, 1); }).find("normal: expected a finite mean") == 0);
+  CHECK(error_of([&] { nn::uniform(weight, 1, -1); }).find("got 1 and -1") != std::string::npos);
+  CHECK(error_of([&] { nn::uniform(weight, nan, 1); }).find("uniform: expected finite") == 0);
+  CHECK(error_of([&] { nn::normal(weight, 0, -1); }).find("got 0 and -1") != std::string::npos);
+  CHECK(error_of([&] { nn::normal(weight, nan, 1); }).find("normal: expected a finite mean") == 0);
   CHECK(moments(weight).high == 0);
   const cd::Parameter bias(cd::zeros({3}));
-  CHECK(message([&] { nn::xavier_uniform(bias); }).find("xavier_uniform: ") == 0);
-  CHECK(message([&] { nn::xavier_normal(bias); }).find("xavier_normal: ") == 0);
-  CHECK(message([&] { nn::kaiming_uniform(bias); }).find("kaiming_uniform: ") == 0);
-  CHECK(message([&] { nn::kaiming_normal(bias); }).find("kaiming_normal: ") == 0);
+  CHECK(error_of([&] { nn::xavier_uniform(bias); }).find("xavier_uniform: ") == 0);
+  CHECK(error_of([&] { nn::xavier_normal(bias); }).find("xavier_normal: ") == 0);
+  CHECK(error_of([&] { nn::kaiming_uniform(bias); }).find("kaiming_uniform: ") == 0);
+  CHECK(error_of([&] { nn::kaiming_normal(bias); }).find("kaiming_normal: ") == 0);
 }
 
 TEST_CASE("gradients of a model are checked on a float64 clone") {

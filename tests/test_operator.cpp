@@ -13,14 +13,12 @@
 #include <cmath>
 #include <string>
 
-#include "test.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace cadena;
-using Values = std::vector<double>;
-
-Values values(const Tensor& x) { return x.to_vector<double>(); }
+using namespace support;
 
 Tensor variable(const Nested& numbers) {
   return tensor(numbers, {.dtype = float64, .requires_grad = true});

@@ -1,4 +1,4 @@
-#include "test.hpp"
+#include "support.hpp"
 
 #include <cadena/autograd/core/error.hpp>
 #include <cadena/autograd/core/modes.hpp>
@@ -19,13 +19,9 @@
 #endif
 
 using namespace cadena;
+using namespace support;
 
 namespace {
-
-struct ThreadsGuard {
-  int saved = threads();
-  ~ThreadsGuard() { set_threads(saved); }
-};
 
 float halved_smallest_normal() {
   volatile float smallest = std::numeric_limits<float>::min();

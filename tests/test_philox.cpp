@@ -1,4 +1,4 @@
-#include "test.hpp"
+#include "support.hpp"
 
 #include <cadena/autograd/kernels/arch.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
@@ -13,14 +13,10 @@
 #include <vector>
 
 using namespace cadena;
+using namespace support;
 using namespace cadena::kernels;
 
 namespace {
-
-struct ThreadsGuard {
-  int saved = threads();
-  ~ThreadsGuard() { set_threads(saved); }
-};
 
 // The draw f(n, out) has the same bits for each number of threads, and its beginning is a shorter
 // draw.

@@ -1,4 +1,4 @@
-#include "test.hpp"
+#include "support.hpp"
 
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/product.hpp>
@@ -12,14 +12,10 @@
 #include <vector>
 
 using namespace cadena;
+using namespace support;
 using namespace cadena::kernels;
 
 namespace {
-
-struct ThreadsGuard {
-  int saved = threads();
-  ~ThreadsGuard() { set_threads(saved); }
-};
 
 // A product with operands whose rows are `gap` elements longer than they need be.
 template <class T> struct Problem {

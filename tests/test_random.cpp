@@ -15,14 +15,12 @@
 #include <numeric>
 #include <thread>
 
-#include "test.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace cadena;
-using Values = std::vector<double>;
-
-Values values(const Tensor& x) { return x.to_vector<double>(); }
+using namespace support;
 
 /// The mean of x^power.
 double moment(const Values& x, int power) {

@@ -1,4 +1,4 @@
-#include "test.hpp"
+#include "support.hpp"
 
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/reduce.hpp>
@@ -13,14 +13,10 @@
 #include <vector>
 
 using namespace cadena;
+using namespace support;
 using namespace cadena::kernels;
 
 namespace {
-
-struct ThreadsGuard {
-  int saved = threads();
-  ~ThreadsGuard() { set_threads(saved); }
-};
 
 const std::vector<ReduceShape> shapes = {
     {1, 1, 1},     {3, 5, 1},      {7, 16, 1},      {5, 17, 1},    {2, 33, 1},     {3, 1024, 1},

@@ -11,17 +11,16 @@
 #include <cmath>
 #include <limits>
 
-#include "test.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace cadena;
-using Values = std::vector<double>;
+using namespace support;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
-Values values(const Tensor& x) { return x.to_vector<double>(); }
 Tensor leaf(const Values& v, const Shape& shape) {
   return from_vector(v, shape, {.requires_grad = true});
 }

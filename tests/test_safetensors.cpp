@@ -1,6 +1,6 @@
 // Files of tensors: round trips, files made by Python, models, hostile files.
 
-#include "test.hpp"
+#include "support.hpp"
 
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/graph/backward.hpp>
@@ -20,6 +20,7 @@
 #include <limits>
 
 namespace cd = cadena;
+using support::error_of;
 namespace nn = cadena::nn;
 namespace io = cadena::io;
 namespace fs = std::filesystem;
@@ -63,15 +64,6 @@ std::string file_of(const std::string& header, const std::string& values,
   std::string bytes(sizeof length, '\0');
   std::memcpy(bytes.data(), &length, sizeof length);
   return bytes + header + values;
-}
-
-template <class Action> std::string message(Action&& action) {
-  try {
-    action();
-  } catch (const cd::Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 struct Mlp {
@@ -186,7 +178,7 @@ TEST_CASE("one error lists all that does not fit, and changes nothing") {
   }
   tensors.push_back({"extra", cd::ones({1})});
   io::save_safetensors(path, tensors);
-  const std::string text = message([&] { io::load_safetensors(path, other); });
+  const std::string text = error_of([&] { io::load_safetensors(path, other); });
   CHECK(text.find("load_safetensors: " + path) == 0);
   CHECK(text.find("hidden.weight: expected F32 [5, 3], the file has F32 [4, 3]") !=
         std::string::npos);
@@ -239,7 +231,7 @@ TEST_CASE("hostile files are refused with file and offset") {
   const std::string path = directory / "hostile.safetensors";
   const auto refused = [&](const std::string& bytes) {
     write_bytes(path, bytes);
-    const std::string text = message([&] { io::load_safetensors(path); });
+    const std::string text = error_of([&] { io::load_safetensors(path); });
     CHECK(text.find("load_safetensors: " + path + ": ") == 0);
     Mlp model;
     CHECK_THROWS_AS(io::load_safetensors(path, model), cd::Error);
@@ -343,7 +335,7 @@ TEST_CASE("every truncation of a file is refused and leaves the model as it was"
   const Tensor before = model.hidden.weight.value();
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     write_bytes(path, bytes.substr(0, size));
-    if (message([&] { io::load_safetensors(path, model); }) == "no error") {
+    if (error_of([&] { io::load_safetensors(path, model); }).empty()) {
       FAIL("loaded from the first " << size << " bytes");
     }
   }
@@ -360,7 +352,7 @@ TEST_CASE("no flipped byte of a header is undefined behaviour") {
       std::string changed = bytes;
       changed[at] = value;
       write_bytes(path, changed);
-      message([&] { io::load_safetensors(path); });  // an Error, or another name
+      error_of([&] { io::load_safetensors(path); });  // an Error, or another name
     }
   }
   SUCCEED();
@@ -368,30 +360,30 @@ TEST_CASE("no flipped byte of a header is undefined behaviour") {
 
 TEST_CASE("files that cannot be read or written are errors with the reason") {
   const Directory directory;
-  CHECK(message([&] { io::load_safetensors(directory / "none"); }).find("no such file") !=
+  CHECK(error_of([&] { io::load_safetensors(directory / "none"); }).find("no such file") !=
         std::string::npos);
-  CHECK(message([&] { io::load_safetensors(directory / "."); }).find("not a regular file") !=
+  CHECK(error_of([&] { io::load_safetensors(directory / "."); }).find("not a regular file") !=
         std::string::npos);
   const std::vector<io::NamedTensor> one = {{"a", cd::ones({1})}};
-  CHECK(message([&] {
+  CHECK(error_of([&] {
           io::save_safetensors(directory / "none/file", one);
         }).find("No such file or directory") != std::string::npos);
-  CHECK(message([&] { io::save_safetensors("/dev/null", one); }).find("not a regular file") !=
+  CHECK(error_of([&] { io::save_safetensors("/dev/null", one); }).find("not a regular file") !=
         std::string::npos);
   const std::string path = directory / "a.safetensors";
-  CHECK(message([&] {
+  CHECK(error_of([&] {
           io::save_safetensors(path, {one[0], one[0]});
         }).find("appears twice") != std::string::npos);
-  CHECK(message([&] {
+  CHECK(error_of([&] {
           io::save_safetensors(path, {{"__metadata__", one[0].tensor}});
         }).find("reserved") != std::string::npos);
-  CHECK(message([&] {
+  CHECK(error_of([&] {
           io::save_safetensors(path, {{"a\xff", one[0].tensor}});
         }).find("UTF-8") != std::string::npos);
-  CHECK(message([&] {
+  CHECK(error_of([&] {
           io::save_safetensors(path, {{"a", Tensor()}});
         }).find("undefined") != std::string::npos);
-  CHECK(message([&] {
+  CHECK(error_of([&] {
           io::save_safetensors(path, one, {.metadata = {{"long", std::string(100'000'000, 'x')}}});
         }).find(path + ": 1 tensors and 1 entries of metadata, ") != std::string::npos);
   CHECK(directory.files() == 0);
@@ -420,7 +412,7 @@ TEST_CASE("cells with names are saved and loaded in place, an optimizer's state 
 
   const std::vector<cd::NamedCell> one{{"a", cd::Cell(cd::ones({2}))}};
   io::save_safetensors(path, one);
-  CHECK(message([&] { io::load_safetensors(path, resumed.named_state()); }).find("only in the") !=
+  CHECK(error_of([&] { io::load_safetensors(path, resumed.named_state()); }).find("only in the") !=
         std::string::npos);
   one[0].cell.assign(cd::zeros({2}));
   io::load_safetensors(path, one);
@@ -444,7 +436,7 @@ TEST_CASE("saving replaces a file in one step and follows links") {
   CHECK(fs::is_symlink(directory / "dangling"));
   CHECK(io::load_safetensors(directory / "later").tensors[0].name == "c");
   fs::create_symlink("round", directory / "round");
-  CHECK(message([&] {
+  CHECK(error_of([&] {
           io::save_safetensors(directory / "round", {{"d", cd::ones({2})}});
         }).find("symbolic links") != std::string::npos);
   CHECK(directory.files() == 5);

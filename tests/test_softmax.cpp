@@ -13,16 +13,14 @@
 #include <cmath>
 #include <limits>
 
-#include "test.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace cadena;
-using Values = std::vector<double>;
+using namespace support;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-Values values(const Tensor& x) { return x.to_vector<double>(); }
 
 void check_close(const Tensor& a, const Tensor& b, double tolerance = 1e-12) {
   REQUIRE(a.shape() == b.shape());

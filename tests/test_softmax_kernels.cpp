@@ -1,4 +1,4 @@
-#include "test.hpp"
+#include "support.hpp"
 
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/softmax.hpp>
@@ -10,14 +10,10 @@
 #include <vector>
 
 using namespace cadena;
+using namespace support;
 using namespace cadena::kernels;
 
 namespace {
-
-struct ThreadsGuard {
-  int saved = threads();
-  ~ThreadsGuard() { set_threads(saved); }
-};
 
 // Runs f into a fresh result for 1, 2 and 8 threads and checks that all have the same bits.
 template <class R, class F> std::vector<R> same_bits(std::int64_t n, F f) {

@@ -18,25 +18,13 @@
 #include <memory>
 #include <sstream>
 
-#include "test.hpp"
+#include "support.hpp"
 
 namespace {
 
 using namespace cadena;
-using Values = std::vector<double>;
+using namespace support;
 using Integers = std::vector<std::int64_t>;
-
-Values values(const Tensor& x) { return x.to_vector<double>(); }
-
-/// The text of the Error that f throws; empty if it throws none.
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 bool contains(const std::string& text, const std::string& part) {
   INFO(text);
