@@ -26,6 +26,16 @@ template <class F> std::string error_of(F&& f) {
   return "";
 }
 
+/// Does f throw an Error whose text holds all of the words?
+template <class F> void check_error(F&& f, const std::vector<std::string>& words) {
+  const std::string text = error_of(f);
+  INFO("the error: \"" << text << '"');
+  REQUIRE(!text.empty());
+  for (const std::string& word : words) {
+    CHECK(text.find(word) != std::string::npos);
+  }
+}
+
 /// Sets the number of threads back at the end.
 struct ThreadsGuard {
   int saved = cadena::threads();

@@ -127,7 +127,7 @@ Tensor sign(const Tensor& x) { return map(ops::Sign{}, x); }
 
 Tensor clamp(const Tensor& x, double low, double high) {
   if (!(low <= high)) {
-    fail("clamp: low {} is above high {}", low, high);
+    fail("clamp: expected low <= high, got {} and {}", low, high);
   }
   if (detail::impl_of(x, "clamp").dtype == Dtype::int64) {
     constexpr double end = 0x1p63;

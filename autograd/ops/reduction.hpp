@@ -14,7 +14,8 @@ struct VarOptions {
   bool keepdim = false;
 };
 
-/// Σ(x - mean)² / (n - correction); integers give float32; NaN where n - correction <= 0.
+/// Σ(x - mean)² / max(0, n - correction); integers give float32. Where n <= correction that is 0/0,
+/// NaN, or infinite.
 Tensor var(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 
 /// The largest element, of x's dtype. Ties share the gradient evenly. Error over nothing.
