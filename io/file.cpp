@@ -95,10 +95,6 @@ void sync_directory(const std::filesystem::path& directory) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 /// What a path names in the end, be it there or not: a link stays, its target is replaced or made.
 std::filesystem::path followed(const std::string& path, const char* operation) {
   namespace fs = std::filesystem;

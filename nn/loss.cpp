@@ -50,17 +50,6 @@ void check_unit(const char* loss, const char* what, const Tensor& x, const char*
   });
 }
 
-Tensor reduced(const Tensor& losses, Reduction reduction) {
-  switch (reduction) {
-    case Reduction::mean:
-      return mean(losses);
-    case Reduction::sum:
-      return sum(losses);
-    default:
-      return losses;
-  }
-}
-
 /// Summed over all dimensions but the first.
 Tensor of_examples(const Tensor& losses) {
   Axes outputs;
@@ -113,12 +102,13 @@ Tensor numeric(const Tensor& target, const Tensor& prediction) {
 
 Tensor mse(const Tensor& prediction, const Tensor& target, Reduction reduction) {
   check_shapes("mse", prediction, target);
-  return reduced(square(prediction - numeric(target, prediction)), reduction);
+  return ops::reduced(square(prediction - numeric(target, prediction)), reduction);
 }
 
 Tensor half_squared_error(const Tensor& prediction, const Tensor& target, Reduction reduction) {
   check_shapes("half_squared_error", prediction, target);
-  return reduced(0.5 * of_examples(square(prediction - numeric(target, prediction))), reduction);
+  return ops::reduced(0.5 * of_examples(square(prediction - numeric(target, prediction))),
+                      reduction);
 }
 
 Tensor binary_cross_entropy(const Tensor& probabilities, const Tensor& target,
@@ -128,14 +118,14 @@ Tensor binary_cross_entropy(const Tensor& probabilities, const Tensor& target,
   const Tensor y = numeric(target, probabilities);
   check_unit(loss, "prediction", probabilities, "; for logits: binary_cross_entropy_with_logits");
   check_unit(loss, "target", y, "");
-  return reduced(bernoulli_losses(probabilities, y), reduction);
+  return ops::reduced(bernoulli_losses(probabilities, y), reduction);
 }
 
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target,
                                         Reduction reduction) {
   check_shapes("binary_cross_entropy_with_logits", logits, target);
   const Tensor y = numeric(target, logits);
-  return reduced(y * softplus(-logits) + (1 - y) * softplus(logits), reduction);
+  return ops::reduced(y * softplus(-logits) + (1 - y) * softplus(logits), reduction);
 }
 
 Tensor multiclass_cross_entropy(const Tensor& probabilities, const Tensor& target,
@@ -150,7 +140,7 @@ Tensor multiclass_cross_entropy(const Tensor& probabilities, const Tensor& targe
   y = numeric(y, probabilities);
   check_unit(loss, "prediction", probabilities, "; for logits: cross_entropy");
   check_unit(loss, "target", y, "");
-  return reduced(of_classes(bernoulli_losses(probabilities, y)), reduction);
+  return ops::reduced(of_classes(bernoulli_losses(probabilities, y)), reduction);
 }
 
 }  // namespace cadena::nn

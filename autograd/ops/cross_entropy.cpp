@@ -73,6 +73,17 @@ struct CrossEntropy {
 }  // namespace
 }  // namespace ops
 
+Tensor ops::reduced(const Tensor& losses, Reduction reduction) {
+  switch (reduction) {
+    case Reduction::mean:
+      return mean(losses);
+    case Reduction::sum:
+      return sum(losses);
+    default:
+      return losses;
+  }
+}
+
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduction) {
   constexpr const char* operation = ops::CrossEntropy::doc.name;
   const Shape& shape = detail::impl_of(logits, operation).shape;
@@ -95,14 +106,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduc
     const Tensor inputs[] = {x, target.to(Dtype::int64)};
     losses = bind_all(ops::CrossEntropy{}, inputs)[0];
   }
-  switch (reduction) {
-    case Reduction::mean:
-      return mean(losses);
-    case Reduction::sum:
-      return sum(losses);
-    default:
-      return losses;
-  }
+  return ops::reduced(losses, reduction);
 }
 
 namespace ops {

@@ -37,3 +37,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
                      Reduction reduction = Reduction::mean);
 
 }  // namespace cadena
+
+namespace cadena::ops {
+
+/// What a reduction makes of the losses of single examples; also for the losses of nn.
+Tensor reduced(const Tensor& losses, Reduction reduction);
+
+}  // namespace cadena::ops
