@@ -6,6 +6,8 @@ namespace cadena {
 struct Doc {
   const char* name;
   const char* formula;
+  /// What the derivative is taken to be at ties, kinks and borders; empty where it exists all over.
+  const char* subgradient = "";
 };
 
 }  // namespace cadena
