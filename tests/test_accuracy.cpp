@@ -142,9 +142,12 @@ void look_at(Worst& worst, F f, Reference reference, const std::vector<T> (&in)[
       f(L::load_partial(in[k].data() + i, count)...).store_partial(out, count);
     }
     for (int j = 0; j < count; ++j) {
-      const double ulp = ulp_error(out[j], reference(Real(in[k][std::size_t(i + j)])...));
+      const double ulp = ulp_error(
+          out[j],
+          reference(Real(in[k][static_cast<std::size_t>(i) + static_cast<std::size_t>(j)])...));
       if (ulp > worst.ulp) {
-        worst = {ulp, in[0][std::size_t(i + j)], in[sizeof...(k) - 1][std::size_t(i + j)]};
+        worst = {ulp, in[0][static_cast<std::size_t>(i) + static_cast<std::size_t>(j)],
+                 in[sizeof...(k) - 1][static_cast<std::size_t>(i) + static_cast<std::size_t>(j)]};
       }
     }
   }
@@ -182,7 +185,7 @@ template <class T, class F, class Reference>
 void worst_ulp_of_two(const char* name, F f, Reference reference,
                       std::vector<std::pair<Range, Range>> ranges) {
   Worst worst;
-  ranges.push_back({every_bit_pattern, every_bit_pattern});
+  ranges.emplace_back(every_bit_pattern, every_bit_pattern);
   std::mt19937_64 engine(1);
   const auto two = std::index_sequence<0, 1>{};
   for (bool flush : {false, true}) {

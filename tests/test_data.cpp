@@ -24,7 +24,6 @@
 
 using namespace cadena;
 using namespace support;
-using data::Batch;
 using data::TensorDataset;
 
 namespace {
@@ -298,7 +297,8 @@ TEST_CASE("Spirals: arms in turn, inside the disk, repeatable") {
     REQUIRE(two.targets().data<std::int64_t>()[static_cast<std::size_t>(i)] == i % 2);
     const auto k = static_cast<std::size_t>(2 * i);
     const double radius = std::hypot(points[k], points[k + 1]);
-    REQUIRE(radius == Approx((static_cast<double>(i / 2) + 0.5) / 100).epsilon(1e-5));
+    const std::int64_t along = i / 2;
+    REQUIRE(radius == Approx((static_cast<double>(along) + 0.5) / 100).epsilon(1e-5));
   }
   // Without noise the second of two arms is the first one turned by half a turn.
   CHECK(points[2] == Approx(-points[0]));

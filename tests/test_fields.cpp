@@ -106,7 +106,7 @@ TEST_CASE("all kinds of containers are walked") {
   }
   for (const char* name :
        {"deep.0.0.scale", "deep.1.0.scale", "deep.1.1.scale", "last.weight", "last.bias"}) {
-    expected.push_back(name);
+    expected.emplace_back(name);
   }
   CHECK(names(model) == expected);
   std::vector<Layer> layers(2);

@@ -144,7 +144,7 @@ TEST_CASE("gradcheck of what is random fails at once and says why") {
     manual_seed(seed);
     const GradcheckReport report =
         gradcheck([=](const TensorList& in) { return dropout(in[0], p); },
-                  {sample_values({size}, 1, 2, static_cast<std::uint64_t>(seed))});
+                  {sample_values({size}, 1, 2, seed)});
     INFO(report.text());
     CHECK(report.verdict == Verdict::failed);
     CHECK(report.failures.empty());

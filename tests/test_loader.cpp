@@ -38,7 +38,7 @@ TensorDataset numbered(std::int64_t n) {
 /// The samples of one epoch; checks that inputs and targets belong together.
 std::vector<std::vector<std::int64_t>> epoch_of(Loader& loader) {
   std::vector<std::vector<std::int64_t>> batches;
-  for (auto [inputs, targets] : loader) {
+  for (const auto& [inputs, targets] : loader) {
     const std::vector<std::int64_t> samples = targets.to_vector<std::int64_t>();
     REQUIRE(inputs.shape() == Shape{static_cast<std::int64_t>(samples.size()), 2});
     const std::vector<double> values = inputs.to_vector<double>();

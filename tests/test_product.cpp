@@ -73,7 +73,7 @@ template <class T> struct Problem {
   }
 };
 
-std::vector<ProductShape> with_transposes(std::vector<ProductShape> shapes) {
+std::vector<ProductShape> with_transposes(const std::vector<ProductShape>& shapes) {
   std::vector<ProductShape> all;
   for (const ProductShape& s : shapes) {
     for (const Transpose a : {Transpose::no, Transpose::yes}) {

@@ -63,9 +63,10 @@ TEST_CASE("uniform numbers") {
     for (double value : x) {
       ++bins[static_cast<std::size_t>(value * 100)];
     }
+    const double expected = n / 100.0;
     double chi_squared = 0;
     for (double count : bins) {
-      chi_squared += (count - n / 100) * (count - n / 100) / (n / 100);
+      chi_squared += (count - expected) * (count - expected) / expected;
     }
     CHECK(chi_squared > 40);
     CHECK(chi_squared < 170);

@@ -67,7 +67,8 @@ template <bool trainable> class Field {
     }
     return *this;
   }
-  Field& operator=(Field&& other) {
+  // Not noexcept: a value that is put into its place may need memory.
+  Field& operator=(Field&& other) {  // NOLINT(performance-noexcept-move-constructor)
     if (this != &other && !takes(other)) {
       cell_ = std::move(other.cell_);
     }

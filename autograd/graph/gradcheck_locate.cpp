@@ -43,7 +43,7 @@ std::optional<GradcheckCulprit> check_alone(const Application& application, std:
   try {
     failing = check_orders(*local.problem, its, report);
   } catch (const Error& error) {
-    report.problems.push_back(error.what());
+    report.problems.emplace_back(error.what());
     failing = 1;
   }
   if (failing == 0) {

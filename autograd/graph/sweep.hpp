@@ -55,7 +55,7 @@ class Sweep {
   const Targets* ends = nullptr;
 
   void seed(const Tensor& output, const Tensor& gradient) {
-    add(*output.impl()->node.get(), output.impl()->output, gradient);
+    add(*output.impl()->node, output.impl()->output, gradient);
   }
 
   template <class Visit> void run(Visit&& visit) {

@@ -51,9 +51,9 @@ Tensor line(const std::vector<double>& values) {
 
 }  // namespace
 
-void OpList::add_unary(const Doc& doc, std::function<Tensor(const Tensor&)> f,
-                       std::function<long double(long double)> reference, double low, double high,
-                       std::vector<double> points) {
+void OpList::add_unary(const Doc& doc, const std::function<Tensor(const Tensor&)>& f,
+                       const std::function<long double(long double)>& reference, double low,
+                       double high, const std::vector<double>& points) {
   OperatorEntry entry{doc, {}, true, {}, low, high};
   const OperatorCall call = [f](std::span<const Tensor> in) { return f(in[0]); };
   if (!points.empty()) {
@@ -67,9 +67,11 @@ void OpList::add_unary(const Doc& doc, std::function<Tensor(const Tensor&)> f,
   add(std::move(entry));
 }
 
-void OpList::add_binary(const Doc& doc, std::function<Tensor(const Tensor&, const Tensor&)> f,
-                        std::function<long double(long double, long double)> reference, double low,
-                        double high, std::vector<double> first, std::vector<double> second) {
+void OpList::add_binary(const Doc& doc,
+                        const std::function<Tensor(const Tensor&, const Tensor&)>& f,
+                        const std::function<long double(long double, long double)>& reference,
+                        double low, double high, const std::vector<double>& first,
+                        const std::vector<double>& second) {
   OperatorEntry entry{doc, {}, true, {}, low, high};
   const OperatorCall call = [f](std::span<const Tensor> in) { return f(in[0], in[1]); };
   std::vector<double> x, y;

@@ -42,14 +42,14 @@ class OpList {
 
   /// An elementwise function of one input: samples at `points` (its seams and 0), at both
   /// neighbours of each, and at random places of [low, high].
-  void add_unary(const Doc& doc, std::function<Tensor(const Tensor&)> f,
-                 std::function<long double(long double)> reference, double low, double high,
-                 std::vector<double> points = {0.0});
+  void add_unary(const Doc& doc, const std::function<Tensor(const Tensor&)>& f,
+                 const std::function<long double(long double)>& reference, double low, double high,
+                 const std::vector<double>& points = {0.0});
   /// An elementwise function of two inputs: samples at all pairs of `points` of each, at random
   /// places, and with either input broadcast.
-  void add_binary(const Doc& doc, std::function<Tensor(const Tensor&, const Tensor&)> f,
-                  std::function<long double(long double, long double)> reference, double low,
-                  double high, std::vector<double> first, std::vector<double> second);
+  void add_binary(const Doc& doc, const std::function<Tensor(const Tensor&, const Tensor&)>& f,
+                  const std::function<long double(long double, long double)>& reference, double low,
+                  double high, const std::vector<double>& first, const std::vector<double>& second);
 
   const std::vector<OperatorEntry>& entries() const { return entries_; }
 

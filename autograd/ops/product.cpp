@@ -12,7 +12,6 @@ namespace cadena {
 namespace ops {
 namespace {
 
-using kernels::MatrixView;
 using kernels::ProductShape;
 using kernels::Transpose;
 
