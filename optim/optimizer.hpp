@@ -100,7 +100,7 @@ template <class Options> class OptimizerWith : public Optimizer {
 
  private:
   template <class StatesOf>
-  OptimizerWith(const char* name, std::vector<Group> groups, StatesOf states)
+  OptimizerWith(const char* name, const std::vector<Group>& groups, StatesOf states)
       : Optimizer(name, members(groups, states)) {
     options_.reserve(groups.size());
     for (const Group& group : groups) {

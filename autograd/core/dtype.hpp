@@ -72,7 +72,8 @@ template <Element T> inline constexpr Dtype dtype_of = detail::DtypeOf<T>::value
 template <std::integral To, class From> constexpr bool in_range(From x) noexcept {
   if constexpr (std::is_floating_point_v<From>) {
     // The bounds themselves may round up on conversion; the one above is exact.
-    constexpr From above = static_cast<From>(std::numeric_limits<To>::max() / 2 + 1) * 2;
+    constexpr From above =
+        static_cast<From>(std::uint64_t{1} << (std::numeric_limits<To>::digits - 1)) * 2;
     constexpr From low = static_cast<From>(std::numeric_limits<To>::min());
     return (x > low - 1 || x == low) && x < above;
   } else {

@@ -57,9 +57,9 @@ class SmallVector {
     if (size_ == capacity_) {
       T value(std::forward<Arguments>(arguments)...);  // may refer into the old block
       reserve(2 * capacity_);
-      return *new (data_ + size_++) T(std::move(value));
+      return *new (static_cast<void*>(data_ + size_++)) T(std::move(value));
     }
-    return *new (data_ + size_++) T(std::forward<Arguments>(arguments)...);
+    return *new (static_cast<void*>(data_ + size_++)) T(std::forward<Arguments>(arguments)...);
   }
   void push_back(const T& value) { emplace_back(value); }
   void push_back(T&& value) { emplace_back(std::move(value)); }
@@ -106,7 +106,7 @@ class SmallVector {
 
   void release() noexcept {
     if (data_ != inline_data()) {
-      ::operator delete(data_, std::align_val_t(alignof(T)));
+      ::operator delete(static_cast<void*>(data_), std::align_val_t(alignof(T)));
     }
   }
   void destroy() noexcept {

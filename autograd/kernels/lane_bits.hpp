@@ -76,7 +76,8 @@ template <class T, class Arch> CADENA_INLINE Lane<T, Arch> scale(Lane<T, Arch> x
   }
 #else
   // Two factors, the first well inside the range.
-  constexpr double step = (Format<T>::bias + 1) / 2;
+  constexpr int half = (Format<T>::bias + 1) / 2;
+  constexpr double step = half;
   constexpr double up = sizeof(T) == 4 ? 0x1p64 : 0x1p512;
   const auto small = n < 0;
   return x * power_of_two(n + where(small, step, -step)) * where(small, 1 / up, up);
