@@ -174,6 +174,11 @@ TEST_CASE("every operator with an axis beyond the tensor's") {
       {"index_add", [&](auto& x, auto a) { return index_add(x, a, index, x); }},
       {"gather", [&](auto& x, auto a) { return gather(x, a, indices_like(x)); }},
       {"scatter_add", [&](auto& x, auto a) { return scatter_add(x, a, indices_like(x), x); }},
+      {"cumsum", [](auto& x, auto a) { return cumsum(x, a); }},
+      {"cumprod", [](auto& x, auto a) { return cumprod(x, a); }},
+      {"logcumsumexp", [](auto& x, auto a) { return logcumsumexp(x, a); }},
+      {"cummax", [](auto& x, auto a) { return cummax(x, a).values; }},
+      {"cummin", [](auto& x, auto a) { return cummin(x, a).values; }},
       {"cat",
        [](auto& x, auto a) {
          return cat({x, x}, a);

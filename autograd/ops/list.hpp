@@ -78,6 +78,7 @@ void list_broadcast(OpList& list);
 void list_variance(OpList& list);
 void list_extremes(OpList& list);
 void list_norms(OpList& list);
+void list_scans(OpList& list);
 void list_slices(OpList& list);
 void list_gather(OpList& list);
 void list_joins(OpList& list);

@@ -14,6 +14,7 @@ const OpList& operators() {
     ops::list_variance(list);
     ops::list_extremes(list);
     ops::list_norms(list);
+    ops::list_scans(list);
     ops::list_slices(list);
     ops::list_gather(list);
     ops::list_joins(list);

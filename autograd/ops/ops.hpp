@@ -13,5 +13,6 @@
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/product.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
+#include <cadena/autograd/ops/scan.hpp>
 #include <cadena/autograd/ops/slice.hpp>
 #include <cadena/autograd/ops/softmax.hpp>
