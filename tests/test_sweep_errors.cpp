@@ -179,6 +179,9 @@ TEST_CASE("every operator with an axis beyond the tensor's") {
       {"logcumsumexp", [](auto& x, auto a) { return logcumsumexp(x, a); }},
       {"cummax", [](auto& x, auto a) { return cummax(x, a).values; }},
       {"cummin", [](auto& x, auto a) { return cummin(x, a).values; }},
+      {"sort", [](auto& x, auto a) { return sort(x, a).values; }},
+      {"argsort", [](auto& x, auto a) { return argsort(x, a); }},
+      {"topk", [](auto& x, auto a) { return topk(x, 1, a).values; }},
       {"cat",
        [](auto& x, auto a) {
          return cat({x, x}, a);

@@ -79,6 +79,8 @@ void list_variance(OpList& list);
 void list_extremes(OpList& list);
 void list_norms(OpList& list);
 void list_scans(OpList& list);
+void list_sorting(OpList& list);
+void list_searches(OpList& list);
 void list_slices(OpList& list);
 void list_gather(OpList& list);
 void list_joins(OpList& list);

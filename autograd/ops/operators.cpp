@@ -15,6 +15,8 @@ const OpList& operators() {
     ops::list_extremes(list);
     ops::list_norms(list);
     ops::list_scans(list);
+    ops::list_sorting(list);
+    ops::list_searches(list);
     ops::list_slices(list);
     ops::list_gather(list);
     ops::list_joins(list);

@@ -14,5 +14,7 @@
 #include <cadena/autograd/ops/product.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/autograd/ops/scan.hpp>
+#include <cadena/autograd/ops/search.hpp>
 #include <cadena/autograd/ops/slice.hpp>
 #include <cadena/autograd/ops/softmax.hpp>
+#include <cadena/autograd/ops/sort.hpp>
