@@ -75,7 +75,7 @@ TEST_CASE("every public operator is in the list") {
   for (const OperatorEntry& entry : operators().entries()) {
     listed.insert(entry.doc.name);
   }
-  const auto headers = std::filesystem::path(__FILE__).parent_path().parent_path() / "autograd/ops";
+  const auto headers = std::filesystem::path(CADENA_SOURCE_DIR) / "autograd/ops";
   const std::regex declaration(R"(^(?:Tensor|std::vector<Tensor>) (\w+)\()");
   int found = 0;
   for (const auto& file : std::filesystem::directory_iterator(headers)) {

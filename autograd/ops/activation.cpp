@@ -4,7 +4,7 @@
 namespace cadena::ops {
 
 struct Relu {
-  static constexpr Doc doc{"relu", "max(x, 0)"};
+  static constexpr Doc doc{"relu", "max(x, 0)", "0 at 0"};
   template <class T> T operator()(T x) const {
     return where(x <= 0.0, T(0.0), x);  // in this order NaN stays NaN
   }
@@ -14,7 +14,7 @@ struct Relu {
 
 struct LeakyRelu {
   double slope;
-  static constexpr Doc doc{"leaky_relu", "x if x > 0, else slope x"};
+  static constexpr Doc doc{"leaky_relu", "x if x > 0, else slope x", "slope at 0"};
   template <class T> T operator()(T x) const { return where(x > 0.0, x, slope * x); }
   template <class T> T derivative(T x) const { return where(x > 0.0, T(1.0), T(slope)); }
   bool operator==(const LeakyRelu&) const = default;
@@ -22,7 +22,7 @@ struct LeakyRelu {
 
 struct Elu {
   double alpha;
-  static constexpr Doc doc{"elu", "x if x > 0, else alpha (e^x - 1)"};
+  static constexpr Doc doc{"elu", "x if x > 0, else alpha (e^x - 1)", "alpha at 0"};
   template <class T> T operator()(T x) const {
     return where(x > 0.0, x, alpha * expm1(minimum(x, T(0.0))));
   }

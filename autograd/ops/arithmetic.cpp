@@ -48,7 +48,7 @@ struct Negative {
 
 struct Clamp {
   double low, high;
-  static constexpr Doc doc{"clamp", "min(max(x, low), high)"};
+  static constexpr Doc doc{"clamp", "min(max(x, low), high)", "1 at low and at high"};
   static constexpr bool integers = true;
   template <class T> T operator()(T x) const { return clamp(x, low, high); }
   template <class T> T derivative(T x) const {

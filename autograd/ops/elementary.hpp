@@ -88,7 +88,7 @@ struct NormalCdf {
 };
 
 struct Sqrt {
-  static constexpr Doc doc{"sqrt", "x^(1/2)"};
+  static constexpr Doc doc{"sqrt", "x^(1/2)", "infinite at 0"};
   template <class T> T operator()(T x) const { return sqrt(x); }
   template <class T> T derivative_from_output(T y) const { return 0.5 / y; }
   bool operator==(const Sqrt&) const = default;
@@ -103,7 +103,7 @@ struct Rsqrt {
 
 /// At 0 the derivative is 0, the middle of the subgradients [-1, 1].
 struct Abs {
-  static constexpr Doc doc{"abs", "|x|"};
+  static constexpr Doc doc{"abs", "|x|", "0 at 0"};
   static constexpr bool integers = true;
   template <class T> T operator()(T x) const { return abs(x); }
   template <class T> T derivative(T x) const { return sign(x); }
@@ -112,7 +112,7 @@ struct Abs {
 
 /// The derivative is 0 wherever it exists, and 0 at the jump.
 struct Sign {
-  static constexpr Doc doc{"sign", "-1, 0 or 1"};
+  static constexpr Doc doc{"sign", "-1, 0 or 1", "0 everywhere"};
   static constexpr bool integers = true;
   template <class T> T operator()(T x) const { return sign(x); }
   template <class T> T derivative(T x) const { return full_like(x, 0.0); }
@@ -121,7 +121,7 @@ struct Sign {
 
 /// The derivative is 0 wherever it exists, and 0 at the steps.
 struct Floor {
-  static constexpr Doc doc{"floor", "the largest integer <= x"};
+  static constexpr Doc doc{"floor", "the largest integer <= x", "0 everywhere"};
   template <class T> T operator()(T x) const { return floor(x); }
   template <class T> T derivative(T x) const { return full_like(x, 0.0); }
   bool operator==(const Floor&) const = default;
@@ -178,7 +178,8 @@ struct Silu {
 /// Where x = y each side has half of the gradient; otherwise it goes where the value came from, a
 /// NaN too.
 struct Maximum {
-  static constexpr Doc doc{"maximum", "x where x > y, else y; NaN where either is"};
+  static constexpr Doc doc{"maximum", "x where x > y, else y; NaN where either is",
+                           "one half to each where x = y"};
   template <class T> T operator()(T x, T y) const { return maximum(x, y); }
   template <class T> std::array<T, 2> derivative(T x, T y) const {
     const auto from_x = (!(x <= y)) & (y == y), from_y = (!(y <= x)) & (x == x);
@@ -191,7 +192,8 @@ struct Maximum {
 /// Where x = y each side has half of the gradient; otherwise it goes where the value came from, a
 /// NaN too.
 struct Minimum {
-  static constexpr Doc doc{"minimum", "x where x < y, else y; NaN where either is"};
+  static constexpr Doc doc{"minimum", "x where x < y, else y; NaN where either is",
+                           "one half to each where x = y"};
   template <class T> T operator()(T x, T y) const { return minimum(x, y); }
   template <class T> std::array<T, 2> derivative(T x, T y) const {
     const auto from_x = (!(x >= y)) & (y == y), from_y = (!(y >= x)) & (x == x);
@@ -204,7 +206,7 @@ struct Minimum {
 /// d/dx is y x^(y-1), and 0 for x = y = 0. d/dy is x^y ln x, and 0 at x = 0 for y > 0;
 /// it is NaN for x < 0, where x^y exists for integers y alone.
 struct Pow {
-  static constexpr Doc doc{"pow", "x^y"};
+  static constexpr Doc doc{"pow", "x^y", "at x = 0: y 0^(y-1) in x, 0 in y"};
   template <class T> T operator()(T x, T y) const { return pow(x, y); }
   /// y may be a number as well.
   template <class T, class Y> T derivative_of_base(T x, Y y) const {

@@ -29,7 +29,8 @@ template <bool largest> struct Extreme {
   Axes axes;
   bool keepdim;
   static constexpr Doc doc =
-      largest ? Doc{"amax", "the largest x over axes"} : Doc{"amin", "the smallest x over axes"};
+      largest ? Doc{"amax", "the largest x over axes", "1/k to each of k equal ones"}
+              : Doc{"amin", "the smallest x over axes", "1/k to each of k equal ones"};
   static constexpr Keep keep = Keep::both;
 
   Types infer(std::span<const Type> in) const {

@@ -32,13 +32,20 @@ struct OperatorEntry {
   bool differentiable = true;
   Reference reference = {};  ///< Elementwise functions only.
   double low = 0, high = 0;  ///< Where samples of these are drawn.
+  const char* family = "";
 };
 
 /// All operators, a family after the other. Gradient sweeps, sweeps of wrong input, comparisons of
 /// dtypes, strides and thread numbers, and the table in the manual run over it.
 class OpList {
  public:
-  void add(OperatorEntry entry) { entries_.push_back(std::move(entry)); }
+  /// What is added from here on belongs to this family: its heading in the manual.
+  void begin(const char* family) { family_ = family; }
+
+  void add(OperatorEntry entry) {
+    entry.family = family_;
+    entries_.push_back(std::move(entry));
+  }
 
   /// An elementwise function of one input: samples at `points` (its seams and 0), at both
   /// neighbours of each, and at random places of [low, high].
@@ -55,6 +62,7 @@ class OpList {
 
  private:
   std::vector<OperatorEntry> entries_;
+  const char* family_ = "";
 };
 
 /// The list, made at the first call.

@@ -22,7 +22,7 @@ namespace {
 struct Norm {
   Axes axes;
   bool keepdim;
-  static constexpr Doc doc{"norm", "sqrt(sum of x^2 over axes)"};
+  static constexpr Doc doc{"norm", "sqrt(sum of x^2 over axes)", "0 at the zero vector"};
   static constexpr Keep keep = Keep::both;
 
   Types infer(std::span<const Type> in) const {
