@@ -278,6 +278,14 @@ template <class T> void table() {
   worst_ulp<T>(
       "floor", [](auto x) { return floor(x); }, [](Real x) { return std::floor(x); },
       {{-100, 100}, {-1, 1}, {1e6, 1e18, log_spread}});
+  const std::vector<Range> fractions{{-100, 100}, {-1, 1}, {1e6, 1e18, log_spread}};
+  worst_ulp<T>(
+      "ceil", [](auto x) { return ceil(x); }, [](Real x) { return std::ceil(x); }, fractions);
+  worst_ulp<T>(
+      "trunc", [](auto x) { return trunc(x); }, [](Real x) { return std::trunc(x); }, fractions);
+  worst_ulp<T>(
+      "round", [](auto x) { return round(x); }, [](Real x) { return std::nearbyint(x); },
+      fractions);
   worst_ulp<T>(
       "sign", [](auto x) { return sign(x); },
       [](Real x) { return x > 0   ? Real(1)
@@ -296,6 +304,19 @@ template <class T> void table() {
        {{1e-320, 1e-300, log_spread}, {-2, 2}},
        {every_bit_pattern, {-3, 3}},
        {{1, 10}, every_bit_pattern}});
+  const std::vector<std::pair<Range, Range>> divisions{
+      {{-100, 100}, {-10, 10}}, {{1, 1e9, log_spread}, {0.1, 1}}, {every_bit_pattern, {-3, 3}}};
+  worst_ulp_of_two<T>(
+      "fmod", [](auto x, auto y) { return fmod(x, y); },
+      [](Real x, Real y) { return std::fmod(x, y); }, divisions);
+  worst_ulp_of_two<T>(
+      "remainder", [](auto x, auto y) { return remainder(x, y); },
+      [](Real x, Real y) {
+        const Real rest = std::fmod(x, y);
+        const bool apart = rest != 0 && (rest < 0) != (y < 0);
+        return rest == 0 ? std::copysign(rest, y) : apart ? rest + y : rest;
+      },
+      divisions);
   worst_ulp_of_two<T>(
       "copysign", [](auto x, auto y) { return copysign(x, y); },
       [](Real x, Real y) { return std::copysign(x, y); }, {});

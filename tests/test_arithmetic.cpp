@@ -120,19 +120,6 @@ TEST_CASE("where keeps boolean and uint8") {
   CHECK(error_of([&] { where(x, x, y); }) == "where: the condition is uint8, expected boolean");
 }
 
-TEST_CASE("logic of truth values") {
-  const Tensor c = tensor({true, false, true, false}), d = tensor({true, true, false, false});
-  CHECK(values(!c) == Values{0, 1, 0, 1});
-  CHECK(values(c & d) == Values{1, 0, 0, 0});
-  CHECK(values(c | d) == Values{1, 1, 1, 0});
-  const Tensor square = tensor({{true, false}, {true, true}});
-  CHECK(values(!transpose(square)) == Values{0, 0, 1, 0});
-  CHECK((!tensor(true)).item<bool>() == false);
-  CHECK((!zeros({0}, {.dtype = boolean})).numel() == 0);
-  CHECK(error_of([] { !tensor({1, 2}); }) == "logical_not: expected boolean tensors, got int64");
-  CHECK(error_of([&] { logical_and(c, Tensor()); }) == "logical_and: the tensor is undefined");
-}
-
 TEST_CASE("linear names both numbers that differ") {
   CHECK(error_of([] {
           linear(zeros({2, 9}), zeros({3, 8}));

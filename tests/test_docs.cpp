@@ -294,6 +294,16 @@ TEST_CASE("numerics: subgradients as the table says") {
   CHECK(slopes([](auto x) { return cd::abs(x); }, {0}) == Values{0});
   CHECK(slopes([](auto x) { return cd::sign(x); }, {0, 1}) == Values{0, 0});
   CHECK(slopes([](auto x) { return cd::floor(x); }, {1, 1.5}) == Values{0, 0});
+  CHECK(slopes([](auto x) { return cd::ceil(x); }, {1, 1.5}) == Values{0, 0});
+  CHECK(slopes([](auto x) { return cd::round(x); }, {1, 1.5}) == Values{0, 0});
+  CHECK(slopes([](auto x) { return cd::trunc(x); }, {1, 1.5}) == Values{0, 0});
+  CHECK(slopes([](auto x) { return cd::fmod(x, 3.0); }, {6}) == Values{1});
+  CHECK(slopes([](auto y) { return cd::fmod(6.0, y); }, {3}) == Values{-2});
+  CHECK(slopes([](auto y) { return cd::remainder(-6.0, y); }, {3}) == Values{2});
+  CHECK(slopes([](auto x) { return cd::nan_to_num(x); }, {std::nan(""), HUGE_VAL}) == Values{0, 0});
+  CHECK(slopes([](auto x) { return cd::max(x, 0).values; }, {3, 3, 1}) == Values{1, 0, 0});
+  CHECK(slopes([](auto x) { return cd::min(x, 0).values; }, {3, 1, 1}) == Values{0, 1, 0});
+  CHECK(slopes([](auto x) { return cd::std(x); }, {2, 2}) == Values{0, 0});
   CHECK(slopes([](auto x) { return cd::clamp(x, -1, 2); }, {-2, -1, 2, 3}) == Values{0, 1, 1, 0});
   CHECK(slopes([](auto x) { return cd::maximum(x, 1.0); }, {0, 1, 2}) == Values{0, 0.5, 1});
   CHECK(slopes([](auto x) { return cd::minimum(x, 1.0); }, {0, 1, 2}) == Values{1, 0.5, 0});

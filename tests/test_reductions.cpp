@@ -4,9 +4,11 @@
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
+#include <cadena/autograd/ops/comparison.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
+#include <cadena/autograd/ops/rounding.hpp>
 
 #include <cmath>
 #include <limits>
@@ -132,6 +134,93 @@ TEST_CASE("variance") {
   const Tensor h = hessian([](const Tensor& y) { return var(y); }, x);
   CHECK(values(h)[0] == Approx(2.0 / 3 * 0.75));
   CHECK(values(h)[1] == Approx(-2.0 / 3 * 0.25));
+}
+
+TEST_CASE("standard deviation") {
+  const Tensor x = leaf({1, 2, 4, 9}, {4});
+  CHECK(cadena::std(x).item() == Approx(std::sqrt(38.0 / 3)));
+  CHECK(values(cadena::std(reshape(x, {2, 2}), {1}, {.correction = 0})) == Values{0.5, 2.5});
+  CHECK(cadena::std(reshape(x, {2, 2}), {0}, {.keepdim = true}).shape() == Shape{1, 2});
+  CHECK(cadena::std(tensor({1, 3})).dtype() == float32);
+  CHECK(std::isnan(cadena::std(from_vector<double>({3}, {1})).item()));
+  const Values g = slope(x, [](const Tensor& y) { return cadena::std(y); });
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(g[i] == Approx((values(x)[i] - 4) / 3 / std::sqrt(38.0 / 3)));
+  }
+  // No slope where all are equal, in whatever row.
+  const Tensor flat = leaf({2, 2, 2, 1, 2, 6}, {2, 3});
+  const auto deviation = [](const Tensor& y) { return cadena::std(y, {1}); };
+  const Values rows = slope(flat, deviation);
+  CHECK(Values(rows.begin(), rows.begin() + 3) == Values{0, 0, 0});
+  CHECK(rows[5] == Approx(3 / std::sqrt(28.0)));
+  for (double second :
+       values(hessian([](const Tensor& y) { return cadena::std(y); }, leaf({2, 2}, {2})))) {
+    CHECK(second == 0);
+  }
+  CHECK(fails_with([] { cadena::std(zeros({2}), {}, {.correction = infinity}); }, {"std", "inf"}));
+}
+
+TEST_CASE("max and min with indices") {
+  const Tensor x = leaf({1, 3, 3, -1, -1, 2}, {2, 3});
+  const ValuesAndIndices largest = max(x, 1), smallest = min(x, -1, true);
+  CHECK(values(largest.values) == Values{3, 2});
+  CHECK(largest.indices.to_vector<std::int64_t>() == std::vector<std::int64_t>{1, 2});
+  CHECK(smallest.values.shape() == Shape{2, 1});
+  CHECK(smallest.indices.shape() == Shape{2, 1});
+  CHECK(values(smallest.values) == Values{1, -1});
+  CHECK(values(smallest.indices) == Values{0, 0});
+  CHECK(values(max(x, 0).values) == Values{1, 3, 3});
+  CHECK(values(max(transpose(x), 0).indices) == Values{1, 2});
+  // The first of ties has all of the gradient.
+  CHECK(slope(x, [](const Tensor& y) { return max(y, 1).values * 3.0; }) ==
+        Values{0, 3, 0, 0, 0, 3});
+  CHECK(slope(x, [](const Tensor& y) { return min(y, 1, true).values; }) ==
+        Values{1, 0, 0, 1, 0, 0});
+  CHECK_FALSE(max(x, 1).indices.requires_grad());
+  const Tensor y = from_vector<double>({1, not_a_number, 7, not_a_number}, {4});
+  CHECK(std::isnan(max(y, 0).values.item()));
+  CHECK(min(y, 0).indices.item<std::int64_t>() == 1);
+  CHECK(max(tensor({3, 1}).to(uint8), 0).values.dtype() == uint8);
+  CHECK(max(tensor({false, true}), 0).values.item<bool>());
+  CHECK(max(Tensor(2.5), -1).values.item() == 2.5);
+  CHECK(fails_with([] { max(zeros({2, 0}), 1); }, {"max", "axis 1", "[2, 0]"}));
+  CHECK(min(zeros({0, 3}), 1).values.shape() == Shape{0});
+}
+
+TEST_CASE("max and min over each axis, as amax and argmax, in every size of work") {
+  for (const Shape& shape : {Shape{3, 7, 5}, Shape{2, 3000, 40}, Shape{1, 200'000, 1},
+                             Shape{40, 2000, 3}, Shape{70, 9, 700}, Shape{300'000, 2, 1}}) {
+    const Tensor x = round(sample_values(shape, -1000, 1000, 3));  // with ties
+    for (Dtype dtype : {int64, float32, float64}) {
+      CAPTURE(shape, dtype);
+      const Tensor y = x.to(dtype);
+      const ValuesAndIndices largest = max(y, 1), smallest = min(y, 1);
+      CHECK(array_equal(largest.values, amax(y, {1})));
+      CHECK(array_equal(largest.indices, argmax(y, 1)));
+      CHECK(array_equal(smallest.values, amin(y, {1})));
+      CHECK(array_equal(smallest.indices, argmin(y, 1)));
+    }
+  }
+}
+
+TEST_CASE("any, all and count_nonzero") {
+  const Tensor x = from_vector<double>({0, 0, 0, 1, -0.0, 2, 3, not_a_number, 5}, {3, 3});
+  CHECK(values(any(x, {1})) == Values{0, 1, 1});
+  CHECK(values(all(x, {1})) == Values{0, 0, 1});
+  CHECK(values(count_nonzero(x, {1})) == Values{0, 2, 3});
+  CHECK(any(x, {0, 1}, true).shape() == Shape{1, 1});
+  CHECK(values(all(transpose(x), {0}, true)) == Values{0, 0, 1});
+  CHECK(any(x).dtype() == boolean);
+  CHECK(count_nonzero(x).dtype() == int64);
+  CHECK(any(x).item<bool>());
+  CHECK_FALSE(all(x).item<bool>());
+  CHECK(count_nonzero(full({70'000, 3}, 256, {.dtype = int64}), {0}).to_vector<std::int64_t>() ==
+        std::vector<std::int64_t>(3, 70'000));
+  CHECK(values(any(zeros({2, 0}), {1})) == Values{0, 0});
+  CHECK(values(all(zeros({2, 0}), {1})) == Values{1, 1});
+  CHECK(all(tensor(true)).item<bool>());
+  CHECK_FALSE(any(Tensor(0.0)).item<bool>());
+  CHECK(values(all(ones({2, 3, 4}), {0, 2})) == Values{1, 1, 1});
 }
 
 TEST_CASE("ties share a gradient evenly, NaN propagates") {

@@ -11,6 +11,8 @@
 #include <cadena/autograd/ops/comparison.hpp>
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/functor.hpp>
+#include <cadena/autograd/ops/rounding.hpp>
+#include <cadena/autograd/ops/special_values.hpp>
 
 #include <array>
 

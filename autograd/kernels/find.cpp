@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-// argmax and argmin.
+// argmax and argmin, with or without the extremes themselves.
 
 namespace cadena::kernels {
 namespace {
@@ -56,7 +56,7 @@ void find_narrow(const T* x, std::int64_t rows, std::int64_t count, T* values,
 }
 
 template <Reduction reduction, class T>
-void find_extreme(const ReduceShape& s, const T* x, std::int64_t* out) {
+void find_extreme(const ReduceShape& s, const T* x, std::int64_t* out, T* extremes) {
   if (s.outer == 0 || s.inner == 0) return;
   const ReduceCut cut(s);
   // values, places: [outer, pieces, inner]
@@ -83,7 +83,8 @@ void find_extreme(const ReduceShape& s, const T* x, std::int64_t* out) {
                    if (s.inner == 1 && cut.pieces == 1) {
                      at_level([&]<class Arch>() {
                        find_in_rows<Arch, reduction>(x + begin * s.reduced, end - begin, s.reduced,
-                                                     values, places + begin);
+                                                     values == nullptr ? nullptr : values + begin,
+                                                     places + begin);
                      });
                      return;
                    }
@@ -92,7 +93,7 @@ void find_extreme(const ReduceShape& s, const T* x, std::int64_t* out) {
                    }
                  });
   };
-  if (cut.pieces == 1) return find_pieces(nullptr, out);
+  if (cut.pieces == 1) return find_pieces(extremes, out);
   const std::int64_t partial = s.outer * cut.pieces * s.inner;
   const Scratch<T> values(partial);
   const Scratch<std::int64_t> places(partial);
@@ -109,22 +110,23 @@ void find_extreme(const ReduceShape& s, const T* x, std::int64_t* out) {
                                          place);
                    }
                    out[i] = place;
+                   if (extremes != nullptr) extremes[i] = best;
                  }
                });
 }
 
 }  // namespace
 
-template <class T> void argmax(const ReduceShape& shape, const T* x, std::int64_t* out) {
-  find_extreme<Reduction::maximum>(shape, x, out);
+template <class T> void argmax(const ReduceShape& shape, const T* x, std::int64_t* out, T* values) {
+  find_extreme<Reduction::maximum>(shape, x, out, values);
 }
-template <class T> void argmin(const ReduceShape& shape, const T* x, std::int64_t* out) {
-  find_extreme<Reduction::minimum>(shape, x, out);
+template <class T> void argmin(const ReduceShape& shape, const T* x, std::int64_t* out, T* values) {
+  find_extreme<Reduction::minimum>(shape, x, out, values);
 }
 
-#define CADENA_INSTANTIATE(T)                                        \
-  template void argmax(const ReduceShape&, const T*, std::int64_t*); \
-  template void argmin(const ReduceShape&, const T*, std::int64_t*);
+#define CADENA_INSTANTIATE(T)                                            \
+  template void argmax(const ReduceShape&, const T*, std::int64_t*, T*); \
+  template void argmin(const ReduceShape&, const T*, std::int64_t*, T*);
 CADENA_INSTANTIATE(float)
 CADENA_INSTANTIATE(double)
 CADENA_INSTANTIATE(std::int64_t)

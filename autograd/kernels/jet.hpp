@@ -149,6 +149,12 @@ template <class V> struct Jet {
     return {pow(x.value, y.value),
             partial[0] * x.slope + where(kernels::nonzero(y.slope), partial[1] * y.slope, 0.0)};
   }
+  friend CADENA_INLINE Jet fmod(const Jet& x, const Jet& y) {
+    return kernels::jet_of(ops::Fmod{}, x, y);
+  }
+  friend CADENA_INLINE Jet remainder(const Jet& x, const Jet& y) {
+    return kernels::jet_of(ops::Remainder{}, x, y);
+  }
   template <kernels::Constant<V> C> friend CADENA_INLINE Jet pow(const Jet& x, const C& y) {
     return {pow(x.value, y), ops::Pow{}.derivative_of_base(x.value, y) * x.slope};
   }
@@ -204,6 +210,15 @@ template <class V> CADENA_INLINE Jet<V> sign(const Jet<V>& x) {
 }
 template <class V> CADENA_INLINE Jet<V> floor(const Jet<V>& x) {
   return kernels::jet_of(ops::Floor{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> ceil(const Jet<V>& x) {
+  return kernels::jet_of(ops::Ceil{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> round(const Jet<V>& x) {
+  return kernels::jet_of(ops::Round{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> trunc(const Jet<V>& x) {
+  return kernels::jet_of(ops::Trunc{}, x);
 }
 template <class V> CADENA_INLINE Jet<V> square(const Jet<V>& x) {
   return kernels::jet_of(ops::Square{}, x);

@@ -10,4 +10,5 @@
 #include <cadena/autograd/kernels/lane_integer.hpp>
 #include <cadena/autograd/kernels/lane_log.hpp>
 #include <cadena/autograd/kernels/lane_pow.hpp>
+#include <cadena/autograd/kernels/lane_rounding.hpp>
 #include <cadena/autograd/kernels/lane_trigonometric.hpp>

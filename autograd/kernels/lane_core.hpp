@@ -27,6 +27,8 @@ template <class F, class L, class... Lanes> L each(F f, L x, Lanes... others);
 template <class T, class Arch>
 Lane<T, Arch> mul_add(Lane<T, Arch> x, Lane<T, Arch> y, Lane<T, Arch> z);
 template <class T, class Arch> Lane<T, Arch> power(Lane<T, Arch> x, Lane<T, Arch> y);
+template <class T, class Arch> Lane<T, Arch> rest_of_trunc(Lane<T, Arch> x, Lane<T, Arch> y);
+template <class T, class Arch> Lane<T, Arch> rest_of_floor(Lane<T, Arch> x, Lane<T, Arch> y);
 
 }  // namespace kernels
 
@@ -151,6 +153,10 @@ template <class T, class Arch> class Lane {
   friend CADENA_INLINE Lane sqrt(Lane x) { return Lane(xsimd::sqrt(x.batch_)); }
   /// Of -0 it is -0, also where xsimd takes the way over integers.
   friend CADENA_INLINE Lane floor(Lane x) { return copysign(Lane(xsimd::floor(x.batch_)), x); }
+  friend CADENA_INLINE Lane ceil(Lane x) { return copysign(Lane(xsimd::ceil(x.batch_)), x); }
+  friend CADENA_INLINE Lane trunc(Lane x) { return copysign(Lane(xsimd::trunc(x.batch_)), x); }
+  /// To the nearest integer, halves to the even one.
+  friend CADENA_INLINE Lane round(Lane x) { return copysign(Lane(xsimd::nearbyint(x.batch_)), x); }
   friend CADENA_INLINE Lane square(Lane x) { return x * x; }
   friend CADENA_INLINE Lane reciprocal(Lane x) { return 1.0 / x; }
   friend CADENA_INLINE Lane rsqrt(Lane x) { return 1.0 / sqrt(x); }
@@ -182,6 +188,10 @@ template <class T, class Arch> class Lane {
     }
   }
   friend CADENA_INLINE Lane pow(Lane x, Lane y) { return kernels::power(x, y); }
+  /// x - trunc(x / y) y without any rounding; 0 has the sign of x.
+  friend CADENA_INLINE Lane fmod(Lane x, Lane y) { return kernels::rest_of_trunc(x, y); }
+  /// x - floor(x / y) y, rounded once; 0 has the sign of y.
+  friend CADENA_INLINE Lane remainder(Lane x, Lane y) { return kernels::rest_of_floor(x, y); }
   /// Every number is n; the same word makes a tensor of the shape of x.
   friend CADENA_INLINE Lane full_like(Lane, T n) { return Lane(n); }
 

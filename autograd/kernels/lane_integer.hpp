@@ -64,7 +64,7 @@ template <class Arch> class Mask<std::int64_t, Arch> {
 };
 
 /// Eight integers; the loops are for the compiler to vectorise. Sums and products wrap around,
-/// a quotient is cut towards zero, and x / 0 is 0.
+/// a quotient is cut towards zero, and x / 0 is 0, as are the remainders of that.
 template <class Arch> class Lane<std::int64_t, Arch> {
   using Int = std::int64_t;
   using Bits = std::uint64_t;  // unsigned arithmetic wraps, signed overflow is undefined
@@ -154,6 +154,22 @@ template <class Arch> class Lane<std::int64_t, Arch> {
   friend CADENA_INLINE mask_type isnan(const Lane&) { return mask_type(false); }
   friend CADENA_INLINE Lane abs(Lane x) { return where(x < 0, -x, x); }
   friend CADENA_INLINE Lane floor(Lane x) { return x; }
+  friend CADENA_INLINE Lane ceil(Lane x) { return x; }
+  friend CADENA_INLINE Lane trunc(Lane x) { return x; }
+  friend CADENA_INLINE Lane round(Lane x) { return x; }
+  friend CADENA_INLINE Lane fmod(const Lane& x, const Lane& y) {
+    return map([&](int i) {
+      const Int d = y.numbers_[i];
+      return d == 0 || d == -1 ? Int(0) : x.numbers_[i] % d;  // % -1 traps as / -1 does
+    });
+  }
+  friend CADENA_INLINE Lane remainder(const Lane& x, const Lane& y) {
+    const Lane rest = fmod(x, y);
+    return map([&](int i) {
+      const Int r = rest.numbers_[i], d = y.numbers_[i];
+      return (r < 0 && d > 0) || (r > 0 && d < 0) ? r + d : r;
+    });
+  }
   friend CADENA_INLINE Lane square(Lane x) { return x * x; }
   friend CADENA_INLINE Lane sign(Lane x) { return where(x > 0, 1, where(x < 0, -1, 0)); }
   friend CADENA_INLINE Lane maximum(Lane x, Lane y) { return where(x > y, x, y); }

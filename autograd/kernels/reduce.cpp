@@ -16,7 +16,8 @@ constexpr Denormals denormals = std::is_same_v<T, float> ? Denormals::flush : De
 
 // The reduction of what a first reduction left: squares are not squared again.
 constexpr Reduction next(Reduction r) {
-  return r == Reduction::maximum || r == Reduction::minimum ? r : Reduction::sum;
+  const bool same = r == Reduction::maximum || r == Reduction::minimum || r == Reduction::product;
+  return same ? r : Reduction::sum;
 }
 
 template <Reduction reduction, class T, class From> T row(const From* x, std::int64_t n, T other) {
@@ -153,7 +154,7 @@ template <Reduction reduction, class T, class From>
 void reduce(const ReduceShape& s, const From* x, const T* other, T* out) {
   if (s.outer == 0 || s.inner == 0) return;
   if (s.reduced == 0) {
-    std::fill_n(out, s.outer * s.inner, T(0));
+    std::fill_n(out, s.outer * s.inner, T(reduction == Reduction::product ? 1 : 0));
   } else if (s.inner == 1) {
     reduce_contiguous<reduction>(s, x, other, out);
   } else {
@@ -168,6 +169,9 @@ template <class T> void sum(const ReduceShape& shape, const T* x, T* out) {
 }
 void sum(const ReduceShape& shape, const std::uint8_t* x, std::int64_t* out) {
   reduce<Reduction::sum, std::int64_t>(shape, x, nullptr, out);
+}
+template <class T> void product(const ReduceShape& shape, const T* x, T* out) {
+  reduce<Reduction::product, T>(shape, x, nullptr, out);
 }
 template <class T>
 void sum_squared_deviations(const ReduceShape& shape, const T* x, const T* center, T* out) {
@@ -216,6 +220,7 @@ template <class T> void weighted_sum(const StridedRows& s, const T* weights, con
 
 #define CADENA_INSTANTIATE(T)                              \
   template void sum(const ReduceShape&, const T*, T*);     \
+  template void product(const ReduceShape&, const T*, T*); \
   template void maximum(const ReduceShape&, const T*, T*); \
   template void minimum(const ReduceShape&, const T*, T*);
 CADENA_INSTANTIATE(float)

@@ -19,6 +19,10 @@ template <class T> void sum(const ReduceShape& shape, const T* x, T* out);
 /// The same of bytes.
 void sum(const ReduceShape& shape, const std::uint8_t* x, std::int64_t* out);
 
+/// out[o, i] = Π_r x[o, r, i] in the same order; 1 when nothing is reduced. T: float, double,
+/// std::int64_t.
+template <class T> void product(const ReduceShape& shape, const T* x, T* out);
+
 /// out[o, i] = Σ_r (x[o, r, i] - center[o, i])²; with the means as center the numerator of a
 /// variance. T: float, double.
 template <class T>
@@ -33,9 +37,11 @@ template <class T> void maximum(const ReduceShape& shape, const T* x, T* out);
 template <class T> void minimum(const ReduceShape& shape, const T* x, T* out);
 
 /// The first index r at which the largest (smallest) element stands, or the first NaN. `reduced`
-/// must not be 0. T: float, double, std::int64_t.
-template <class T> void argmax(const ReduceShape& shape, const T* x, std::int64_t* out);
-template <class T> void argmin(const ReduceShape& shape, const T* x, std::int64_t* out);
+/// must not be 0. `values`, unless null, gets the element there. T: float, double, std::int64_t.
+template <class T>
+void argmax(const ReduceShape& shape, const T* x, std::int64_t* out, T* values = nullptr);
+template <class T>
+void argmin(const ReduceShape& shape, const T* x, std::int64_t* out, T* values = nullptr);
 
 /// Σ_i x[i]·y[i]. T: float, double.
 template <class T> T dot(std::int64_t n, const T* x, const T* y);

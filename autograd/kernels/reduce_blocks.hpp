@@ -18,6 +18,12 @@ template <class T, class Arch> struct Plus {
   static CADENA_INLINE Lane<T, Arch> combine(Lane<T, Arch> a, Lane<T, Arch> b) { return a + b; }
 };
 
+template <class T, class Arch> struct Times {
+  static constexpr T identity = 1;
+  static CADENA_INLINE T combine(T a, T b) { return wrapping_product(a, b); }
+  static CADENA_INLINE Lane<T, Arch> combine(Lane<T, Arch> a, Lane<T, Arch> b) { return a * b; }
+};
+
 // The scalar forms give NaN when either is NaN, as those of Lane do.
 template <class T, class Arch> struct Larger {
   static constexpr T identity = std::numeric_limits<T>::has_infinity

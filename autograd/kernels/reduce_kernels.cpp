@@ -7,6 +7,8 @@ template <Reduction reduction, class T> struct OperationOf { using type = Plus<T
 template <class T> struct OperationOf<Reduction::maximum, T> { using type = Larger<T, Arch>; };
 template <class T> struct OperationOf<Reduction::minimum, T> { using type = Smaller<T, Arch>; };
 
+template <class T> struct OperationOf<Reduction::product, T> { using type = Times<T, Arch>; };
+
 template <Reduction reduction, class V> CADENA_INLINE V term_of(V x, V other) {
   if constexpr (reduction == Reduction::squared_deviations) {
     const V deviation = x - other;
@@ -125,7 +127,8 @@ void reduce_columns(const From* x, const T* other, std::int64_t rows, std::int64
 #define CADENA_INSTANTIATE_ALL(T)              \
   CADENA_INSTANTIATE(Reduction::sum, T, T)     \
   CADENA_INSTANTIATE(Reduction::maximum, T, T) \
-  CADENA_INSTANTIATE(Reduction::minimum, T, T)
+  CADENA_INSTANTIATE(Reduction::minimum, T, T) \
+  CADENA_INSTANTIATE(Reduction::product, T, T)
 CADENA_INSTANTIATE_ALL(float)
 CADENA_INSTANTIATE_ALL(double)
 CADENA_INSTANTIATE_ALL(std::int64_t)

@@ -6,7 +6,7 @@ namespace cadena::kernels {
 
 // The parts of reductions that are compiled once per architecture; all run in the calling thread.
 
-enum class Reduction { sum, squared_deviations, squares, weighted_sum, maximum, minimum };
+enum class Reduction { sum, squared_deviations, squares, weighted_sum, maximum, minimum, product };
 
 /// Elements of a row that are added before the tree begins, rows of a column that are.
 inline constexpr std::int64_t row_block = 1024, column_block = 16;

@@ -112,7 +112,7 @@ void run_tiles(TileKernel kernel, const void* functor, Inputs inputs, Outputs ou
   }
   const Contiguous work{kernel, functor, inputs, outputs};
   const Denormals denormals =
-      outputs[0].dtype() == Dtype::float64 ? Denormals::keep : Denormals::flush;
+      outputs[0].dtype() == Dtype::float32 ? Denormals::flush : Denormals::keep;
   const std::int64_t grain = count <= serial ? count : piece;
   std::size_t bytes = 0;
   for (const Input& input : inputs) {

@@ -17,4 +17,13 @@ template <class T> CADENA_INLINE T wrapping_sum(T a, T b) {
   }
 }
 
+/// a b of the same kind.
+template <class T> CADENA_INLINE T wrapping_product(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
+  } else {
+    return a * b;
+  }
+}
+
 }  // namespace cadena::kernels

@@ -1,5 +1,7 @@
 #include <cadena/autograd/ops/functor.hpp>
 
+#include <limits>
+
 namespace cadena::ops {
 
 struct Less {
@@ -60,7 +62,22 @@ struct Where {
   bool operator==(const Where&) const = default;
 };
 
-using Comparison = Family<Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual, Where>;
+struct Isclose {
+  double rtol, atol;
+  bool equal_nan;
+  static constexpr Doc doc{"isclose", "|x - y| <= atol + rtol |y|"};
+  static constexpr bool predicate = true;
+  static constexpr double infinity = std::numeric_limits<double>::infinity();
+  template <class T> typename T::mask_type operator()(T x, T y) const {
+    const T distance = abs(x - y);
+    const auto close = (distance <= rtol * abs(y) + atol) & (distance < infinity);
+    using Mask = typename T::mask_type;
+    return (x == y) | close | (isnan(x) & isnan(y) & Mask(equal_nan));
+  }
+  bool operator==(const Isclose&) const = default;
+};
+
+using Comparison = Family<Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual, Isclose, Where>;
 
 }  // namespace cadena::ops
 
@@ -73,9 +90,10 @@ template struct cadena::kernels::Loops<cadena::ops::Comparison, cadena::kernels:
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/comparison.hpp>
 #include <cadena/autograd/ops/functions.hpp>
+#include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
-
-#include <type_traits>
+#include <cadena/autograd/ops/reduction.hpp>
+#include <cadena/autograd/ops/special_values.hpp>
 
 namespace cadena {
 
@@ -89,61 +107,6 @@ namespace ops {
 namespace {
 
 using Byte = std::uint8_t;
-
-/// Logic of truth values, which are bytes of 0 and 1. As such, without jumps, the loops become
-/// vectors.
-template <class F>
-void truth_tile(const void*, const std::byte* const* in, std::byte* const* out, std::int64_t n) {
-  const auto* x = reinterpret_cast<const Byte*>(in[0]);
-  auto* to = reinterpret_cast<Byte*>(out[0]);
-  if constexpr (std::is_invocable_v<F, Byte>) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      to[i] = static_cast<Byte>(F{}(x[i]));
-    }
-  } else {
-    const auto* y = reinterpret_cast<const Byte*>(in[1]);
-    for (std::int64_t i = 0; i < n; ++i) {
-      to[i] = static_cast<Byte>(F{}(x[i], y[i]));
-    }
-  }
-}
-
-struct LogicalAnd {
-  static constexpr Doc doc{"logical_and", "x and y"};
-  int operator()(Byte x, Byte y) const { return x & y; }
-};
-
-struct LogicalOr {
-  static constexpr Doc doc{"logical_or", "x or y"};
-  int operator()(Byte x, Byte y) const { return x | y; }
-};
-
-struct LogicalNot {
-  static constexpr Doc doc{"logical_not", "not x"};
-  int operator()(Byte x) const { return x ^ 1; }
-};
-
-/// Of inputs of one shape.
-template <class F> struct Logic {
-  static constexpr Doc doc = F::doc;
-  static constexpr bool strided = true;
-  Types infer(std::span<const Type> in) const {
-    for (const Type& type : in) {
-      if (type.dtype != Dtype::boolean) {
-        fail("{}: expected boolean tensors, got {}", doc.name, name(type.dtype));
-      }
-    }
-    return {{Dtype::boolean, in[0].shape}};
-  }
-  void run(Inputs in, Outputs out) const { kernels::run_tiles(truth_tile<F>, nullptr, in, out); }
-  bool operator==(const Logic&) const = default;
-};
-
-template <class F> Tensor logic(const Tensor& x, const Tensor& y) {
-  const Shape shape = broadcast_shapes(cadena::detail::impl_of(x, F::doc.name).shape,
-                                       cadena::detail::impl_of(y, F::doc.name).shape, F::doc.name);
-  return bind(Logic<F>{}, expand(x, shape), expand(y, shape));
-}
 
 void choose_tile(const void*, const std::byte* const* in, std::byte* const* out, std::int64_t n) {
   const auto* truth = reinterpret_cast<const Byte*>(in[0]);
@@ -181,16 +144,39 @@ Tensor where_bytes(const Tensor& condition, const Tensor& x, const Tensor& y, Dt
 }  // namespace
 }  // namespace ops
 
-Tensor logical_and(const Tensor& x, const Tensor& y) { return ops::logic<ops::LogicalAnd>(x, y); }
-Tensor logical_or(const Tensor& x, const Tensor& y) { return ops::logic<ops::LogicalOr>(x, y); }
-Tensor logical_not(const Tensor& x) { return bind(ops::Logic<ops::LogicalNot>{}, x); }
-
 Tensor less(const Tensor& x, const Tensor& y) { return map(ops::Less{}, x, y); }
 Tensor less_equal(const Tensor& x, const Tensor& y) { return map(ops::LessEqual{}, x, y); }
 Tensor greater(const Tensor& x, const Tensor& y) { return map(ops::Greater{}, x, y); }
 Tensor greater_equal(const Tensor& x, const Tensor& y) { return map(ops::GreaterEqual{}, x, y); }
 Tensor equal(const Tensor& x, const Tensor& y) { return map(ops::Equal{}, x, y); }
 Tensor not_equal(const Tensor& x, const Tensor& y) { return map(ops::NotEqual{}, x, y); }
+
+Tensor isclose(const Tensor& x, const Tensor& y, double rtol, double atol, bool equal_nan) {
+  constexpr const char* operation = ops::Isclose::doc.name;
+  if (!(rtol >= 0 && atol >= 0)) {
+    fail("{}: expected tolerances >= 0, got rtol {} and atol {}", operation, rtol, atol);
+  }
+  static_cast<void>(detail::impl_of(x, operation));
+  static_cast<void>(detail::impl_of(y, operation));
+  const Tensor values[] = {x, y};
+  if (!is_floating(result_dtype(values))) {
+    return isclose(x.to(Dtype::float64), y.to(Dtype::float64), rtol, atol, equal_nan);
+  }
+  return map(ops::Isclose{rtol, atol, equal_nan}, x, y);
+}
+
+bool allclose(const Tensor& x, const Tensor& y, double rtol, double atol, bool equal_nan) {
+  return all(isclose(x, y, rtol, atol, equal_nan)).item<bool>();
+}
+
+bool array_equal(const Tensor& x, const Tensor& y, bool equal_nan) {
+  constexpr const char* operation = "array_equal";
+  if (detail::impl_of(x, operation).shape != detail::impl_of(y, operation).shape) {
+    return false;
+  }
+  const Tensor same = x == y;
+  return all(equal_nan ? same | (isnan(x) & isnan(y)) : same).item<bool>();
+}
 
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
   if (condition.defined() && condition.dtype() == Dtype::boolean && x.defined() && y.defined()) {
@@ -225,13 +211,19 @@ void ops::list_comparisons(OpList& list) {
   compare(GreaterEqual::doc, greater_equal);
   compare(Equal::doc, equal);
   compare(NotEqual::doc, not_equal);
-  const auto logical = [&](const Doc& doc, OperatorCall call) {
-    const Tensor x = values({4, 5}, 11) > 0, y = values({5}, 12) > 0;
-    list.add({doc, {{"all cases", {x, y}, std::move(call)}}, false, {}});
+  const auto close = [](bool equal_nan) -> OperatorCall {
+    return [=](std::span<const Tensor> in) { return isclose(in[0], in[1], 0.1, 0.5, equal_nan); };
   };
-  logical(LogicalAnd::doc, [](std::span<const Tensor> in) { return in[0] & in[1]; });
-  logical(LogicalOr::doc, [](std::span<const Tensor> in) { return in[0] | in[1]; });
-  logical(LogicalNot::doc, [](std::span<const Tensor> in) { return !in[0]; });
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinity = Isclose::infinity;
+  const Tensor special = from_vector<double>({nan, infinity, -infinity, 1, 0}, {5});
+  list.add({Isclose::doc,
+            {{"close and not", {values({4, 5}, 11), values({4, 5}, 12)}, close(false)},
+             {"special values", {reshape(special, {5, 1}), special}, close(false)},
+             {"equal NaN", {reshape(special, {5, 1}), special}, close(true)},
+             {"0-d", {values({}, 13), values({}, 14)}, close(false)},
+             {"empty", {values({0}, 15), values({0}, 16)}, close(false)}},
+            false,
+            {}});
   const OperatorCall choose = [](std::span<const Tensor> in) { return where(in[0], in[1], in[2]); };
   list.add(
       {Where::doc,

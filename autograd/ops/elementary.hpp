@@ -110,21 +110,72 @@ struct Abs {
   bool operator==(const Abs&) const = default;
 };
 
-/// The derivative is 0 wherever it exists, and 0 at the jump.
 struct Sign {
-  static constexpr Doc doc{"sign", "-1, 0 or 1", "0 everywhere"};
+  static constexpr Doc doc{"sign", "-1, 0 or 1", "0, at the jump too"};
   static constexpr bool integers = true;
   template <class T> T operator()(T x) const { return sign(x); }
   template <class T> T derivative(T x) const { return full_like(x, 0.0); }
   bool operator==(const Sign&) const = default;
 };
 
-/// The derivative is 0 wherever it exists, and 0 at the steps.
 struct Floor {
-  static constexpr Doc doc{"floor", "the largest integer <= x", "0 everywhere"};
+  static constexpr Doc doc{"floor", "the largest integer <= x", "0, at the steps too"};
+  static constexpr bool integers = true;
   template <class T> T operator()(T x) const { return floor(x); }
   template <class T> T derivative(T x) const { return full_like(x, 0.0); }
   bool operator==(const Floor&) const = default;
+};
+
+struct Ceil {
+  static constexpr Doc doc{"ceil", "the smallest integer >= x", "0, at the steps too"};
+  static constexpr bool integers = true;
+  template <class T> T operator()(T x) const { return ceil(x); }
+  template <class T> T derivative(T x) const { return full_like(x, 0.0); }
+  bool operator==(const Ceil&) const = default;
+};
+
+struct Round {
+  static constexpr Doc doc{"round", "the integer nearest to x, the even one of two",
+                           "0, at the steps too"};
+  static constexpr bool integers = true;
+  template <class T> T operator()(T x) const { return round(x); }
+  template <class T> T derivative(T x) const { return full_like(x, 0.0); }
+  bool operator==(const Round&) const = default;
+};
+
+struct Trunc {
+  static constexpr Doc doc{"trunc", "x without what is behind the point", "0, at the steps too"};
+  static constexpr bool integers = true;
+  template <class T> T operator()(T x) const { return trunc(x); }
+  template <class T> T derivative(T x) const { return full_like(x, 0.0); }
+  bool operator==(const Trunc&) const = default;
+};
+
+struct Fmod {
+  static constexpr Doc doc{"fmod", "x - trunc(x / y) y",
+                           "at jumps as beside them: 1 in x, -trunc(x / y) in y"};
+  static constexpr bool integers = true;
+  template <class T> T operator()(T x, T y) const { return fmod(x, y); }
+  template <class T> std::array<T, 2> derivative(T x, T y) const {
+    // The quotient of x without its rest is an integer but for rounding; x / y may be rounded up
+    // to one that it does not reach.
+    return {full_like(x, 1.0), -round((x - fmod(x, y)) / y)};
+  }
+  bool operator==(const Fmod&) const = default;
+};
+
+struct Remainder {
+  static constexpr Doc doc{"remainder", "x - floor(x / y) y",
+                           "at jumps as beside them: 1 in x, -floor(x / y) in y"};
+  static constexpr bool integers = true;
+  template <class T> T operator()(T x, T y) const { return remainder(x, y); }
+  template <class T> std::array<T, 2> derivative(T x, T y) const {
+    const T rest = fmod(x, y);
+    const auto apart = ((rest < 0.0) & (y > 0.0)) | ((rest > 0.0) & (y < 0.0));
+    const T slope = -round((x - rest) / y);
+    return {full_like(x, 1.0), where(apart, slope + 1.0, slope)};
+  }
+  bool operator==(const Remainder&) const = default;
 };
 
 struct Square {

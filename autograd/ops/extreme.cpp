@@ -4,9 +4,12 @@
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/gather.hpp>
 #include <cadena/autograd/ops/reduce_layout.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/autograd/ops/reduction_samples.hpp>
+
+#include <algorithm>
 
 namespace cadena {
 namespace ops {
@@ -84,6 +87,42 @@ template <bool largest> struct Position {
   bool operator==(const Position&) const = default;
 };
 
+/// Extremes along an axis and where they are.
+template <bool largest> struct Chosen {
+  int axis;
+  static constexpr Doc doc = largest ? Doc{"max", "the largest x along an axis, and where it is",
+                                           "1 at the index, 0 at other ties"}
+                                     : Doc{"min", "the smallest x along an axis, and where it is",
+                                           "1 at the index, 0 at other ties"};
+  static constexpr Keep keep = Keep::outputs;
+
+  Types infer(std::span<const Type> in) const {
+    const Shape shape = reduced_shape(in[0].shape, {axis}, true);
+    return {{in[0].dtype, shape}, {Dtype::int64, shape}};
+  }
+  void run(Inputs in, Outputs out) const {
+    const kernels::ReduceShape shape = reduce_shape(in[0].shape(), {axis});
+    const auto find = [&]<class T>() {
+      const T* x = in[0].data<T>();
+      auto* places = out[1].data<std::int64_t>();
+      largest ? kernels::argmax(shape, x, places, out[0].data<T>())
+              : kernels::argmin(shape, x, places, out[0].data<T>());
+    };
+    if (in[0].dtype() == Dtype::int64) {
+      find.template operator()<std::int64_t>();
+    } else {
+      dispatch_floating(in[0].dtype(), doc.name, find);
+    }
+  }
+  Gradients vjp(const Backward& b) const {
+    const Type& type = b.in_type(0);
+    const Tensor nothing = expand(zeros({}, {.dtype = type.dtype}), type.shape);
+    return {scatter_add(nothing, axis, b.out(1), b.grad())};
+  }
+  std::string attributes() const { return fmt::format("axis {}", axis); }
+  bool operator==(const Chosen&) const = default;
+};
+
 template <bool largest> Tensor extreme(const Tensor& x, const Axes& axes, bool keepdim) {
   const Shape& shape = detail::impl_of(x, Extreme<largest>::doc.name).shape;
   const Axes normal = normalize_axes(axes, shape.size(), Extreme<largest>::doc.name);
@@ -113,6 +152,20 @@ Tensor position(const Tensor& x, std::optional<std::int64_t> axis, bool keepdim)
   return keepdim ? reshape(result, reduced_shape(shape, {normal}, true)) : result;
 }
 
+template <bool largest> ValuesAndIndices chosen(const Tensor& x, std::int64_t axis, bool keepdim) {
+  const char* name = Chosen<largest>::doc.name;
+  const Shape shape = detail::impl_of(x, name).shape;
+  const int normal = normalize_axis(axis, std::max(shape.size(), 1), name);
+  check_not_empty(name, shape, shape.empty() ? Axes{} : Axes{normal});
+  Tensor numbers = x.dtype() < Dtype::int64 ? x.to(Dtype::int64) : x;
+  if (shape.empty()) {
+    numbers = reshape(numbers, {1});
+  }
+  const Tensors both = bind_all(Chosen<largest>{normal}, {&numbers, 1});
+  const Shape result = shape.empty() ? Shape{} : reduced_shape(shape, Axes{normal}, keepdim);
+  return {reshape(both[0], result).to(x.dtype()), reshape(both[1], result)};
+}
+
 }  // namespace
 }  // namespace ops
 
@@ -127,6 +180,13 @@ Tensor argmax(const Tensor& x, std::optional<std::int64_t> axis, bool keepdim) {
 }
 Tensor argmin(const Tensor& x, std::optional<std::int64_t> axis, bool keepdim) {
   return ops::position<false>(x, axis, keepdim);
+}
+
+ValuesAndIndices max(const Tensor& x, std::int64_t axis, bool keepdim) {
+  return ops::chosen<true>(x, axis, keepdim);
+}
+ValuesAndIndices min(const Tensor& x, std::int64_t axis, bool keepdim) {
+  return ops::chosen<false>(x, axis, keepdim);
 }
 
 namespace ops {
@@ -166,6 +226,27 @@ void list_extremes(OpList& list) {
          })},
     };
   };
+  const auto both = [&](auto f) {
+    const auto along = [&](std::int64_t axis, bool keepdim) {
+      return call([=](const Tensor& x) { return f(x, axis, keepdim).values; });
+    };
+    return std::vector<Sample>{
+        {"last axis", {sample_values({3, 4}, -2, 2, 3)}, along(-1, false)},
+        {"first axis, keepdim", {sample_values({3, 4}, -2, 2, 4)}, along(0, true)},
+        {"middle axis", {sample_values({2, 5, 3}, -2, 2, 5)}, along(1, false)},
+        {"long row", {sample_values({2, 40}, -2, 2, 6)}, along(1, false)},
+        {"not contiguous", {transpose(sample_values({4, 3}, -2, 2, 7))}, along(1, false)},
+        {"ties", {tied()}, along(1, false), false},
+        {"no results", {sample_values({0, 3}, -2, 2, 8)}, along(1, false)},
+        {"0-d", {sample_values({}, 1, 2, 9)}, along(0, false)},
+        {"the index",
+         {tied()},
+         call([f](const Tensor& x) { return f(x, 1, true).indices; }),
+         false},
+    };
+  };
+  list.add({Chosen<true>::doc, both(max)});
+  list.add({Chosen<false>::doc, both(min)});
   list.add({Position<true>::doc, positions(argmax), false});
   list.add({Position<false>::doc, positions(argmin), false});
 }

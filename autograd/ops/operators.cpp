@@ -9,10 +9,15 @@ const OpList& operators() {
     ops::list_functions(list);
     ops::list_activations(list);
     ops::list_comparisons(list);
+    ops::list_logic(list);
+    ops::list_rounding(list);
+    ops::list_special_values(list);
     ops::list_layout(list);
     ops::list_broadcast(list);
     ops::list_variance(list);
     ops::list_extremes(list);
+    ops::list_counts(list);
+    ops::list_prod(list);
     ops::list_norms(list);
     ops::list_scans(list);
     ops::list_sorting(list);

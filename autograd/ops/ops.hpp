@@ -11,10 +11,13 @@
 #include <cadena/autograd/ops/gather.hpp>
 #include <cadena/autograd/ops/join.hpp>
 #include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/logic.hpp>
 #include <cadena/autograd/ops/product.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
+#include <cadena/autograd/ops/rounding.hpp>
 #include <cadena/autograd/ops/scan.hpp>
 #include <cadena/autograd/ops/search.hpp>
 #include <cadena/autograd/ops/slice.hpp>
 #include <cadena/autograd/ops/softmax.hpp>
 #include <cadena/autograd/ops/sort.hpp>
+#include <cadena/autograd/ops/special_values.hpp>

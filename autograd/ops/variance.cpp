@@ -1,7 +1,9 @@
+#include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/graph/operator.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
+#include <cadena/autograd/ops/comparison.hpp>
 #include <cadena/autograd/ops/reduce_layout.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/autograd/ops/reduction_samples.hpp>
@@ -51,22 +53,39 @@ struct Var {
   bool operator==(const Var&) const = default;
 };
 
+constexpr Doc std_doc{"std", "sqrt(sum of (x - mean)^2 over axes / (n - correction))",
+                      "0 where all elements are equal"};
+
+/// `operation` is named in errors.
+Tensor variance(const char* operation, const Tensor& x, const Axes& axes, VarOptions options) {
+  const int rank = detail::impl_of(x, operation).shape.size();
+  if (!(std::isfinite(options.correction))) {
+    fail("{}: expected a finite correction, got {}", operation, options.correction);
+  }
+  const Axes normal = normalize_axes(axes, rank, operation);
+  if (rank == 0) {
+    return reshape(variance(operation, reshape(x, {1}), {0}, options), {});
+  }
+  return over_axes(floating(x), normal, options.keepdim,
+                   [&](const Tensor& y, const Axes& over, bool keep) {
+                     return bind(Var{over, options.correction, keep}, y);
+                   });
+}
+
 }  // namespace
 }  // namespace ops
 
 Tensor var(const Tensor& x, const Axes& axes, VarOptions options) {
-  const int rank = detail::impl_of(x, "var").shape.size();
-  if (!(std::isfinite(options.correction))) {
-    fail("var: expected a finite correction, got {}", options.correction);
+  return ops::variance(ops::Var::doc.name, x, axes, options);
+}
+
+Tensor std(const Tensor& x, const Axes& axes, VarOptions options) {
+  const Tensor squared = ops::variance(ops::std_doc.name, x, axes, options);
+  if (!squared.requires_grad()) {
+    return sqrt(squared);
   }
-  if (rank == 0) {
-    return reshape(var(reshape(x, {1}), {0}, options), {});
-  }
-  const Axes normal = normalize_axes(axes, rank, "var");
-  return ops::over_axes(ops::floating(x), normal, options.keepdim,
-                        [&](const Tensor& y, const Axes& over, bool keep) {
-                          return bind(ops::Var{over, options.correction, keep}, y);
-                        });
+  const Tensor is_zero = squared.detach() == 0.0;
+  return where(is_zero, 0.0, sqrt(where(is_zero, 1.0, squared)));
 }
 
 namespace ops {
@@ -84,6 +103,18 @@ void list_variance(OpList& list) {
                      {sample_values({2, 5}, -2, 2, 11)},
                      call([](const Tensor& x) { return var(x, {1}, {.correction = 0}); })});
   list.add({Var::doc, std::move(samples)});
+
+  samples = reduction_samples([](const Tensor& x, const Axes& axes,
+                                 bool keepdim) { return std(x, axes, {.keepdim = keepdim}); },
+                              false);
+  samples.push_back({"of a population",
+                     {sample_values({2, 5}, -2, 2, 12)},
+                     call([](const Tensor& x) { return std(x, {1}, {.correction = 0}); })});
+  samples.push_back({"all elements equal",
+                     {zeros({2, 3}, {.dtype = float64})},
+                     call([](const Tensor& x) { return std(x, {1}); }),
+                     false});
+  list.add({std_doc, std::move(samples)});
 }
 
 }  // namespace ops
