@@ -25,8 +25,8 @@ class Tensor {
   Tensor(Tensor&&) noexcept = default;
   Tensor& operator=(const Tensor&) & noexcept = default;
   Tensor& operator=(Tensor&&) & noexcept = default;
-  /// Values never change: x[0] = y would be lost. A tensor with other elements is made by where,
-  /// cat, stack, pad or scatter_add.
+  /// Values never change: x[0] = y would be lost. A tensor with other elements is made by
+  /// index_put, where, cat, stack, pad or scatter_add.
   Tensor& operator=(const Tensor&) && = delete;
 
   /// A number as operand: a 0-d float64, int64 or boolean that takes the dtype of the tensor it

@@ -1,9 +1,11 @@
 #include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/kernels/indexing.hpp>
+#include <cadena/autograd/kernels/scratch.hpp>
 #include <cadena/autograd/kernels/walk.hpp>
 #include <cadena/autograd/kernels/wrap.hpp>
 
 #include <atomic>
+#include <utility>
 
 namespace cadena::kernels {
 namespace {
@@ -13,35 +15,49 @@ constexpr std::int64_t block = 16384;    // addends of a piece at least
 constexpr std::int64_t cache_line = 16;  // elements that two threads should not share
 constexpr std::int64_t most_blocks = 8;  // also of pieces that each read all indices
 
-template <class T>
-void add_run(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
-             std::int64_t count) {
-  if (to_step == 1 && from_step == 1) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      to[i] = wrapping_sum(to[i], from[i]);
-    }
-  } else {
-    for (std::int64_t i = 0; i < count; ++i) {
-      to[i * to_step] = wrapping_sum(to[i * to_step], from[i * from_step]);
+/// What happens to an element of the target: numbers are added to it.
+struct Add {
+  template <class T> static void one(T& to, T from) { to = wrapping_sum(to, from); }
+  template <class T>
+  static void run(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
+                  std::int64_t count) {
+    if (to_step == 1 && from_step == 1) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        one(to[i], from[i]);
+      }
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) {
+        one(to[i * to_step], from[i * from_step]);
+      }
     }
   }
-}
+};
 
-/// Adds a box of the source in row-major order.
-template <class T>
-void add_in_order(const Indexed& box, const std::int64_t* indices, const T* source, T* target) {
+/// Or it takes another value.
+struct Assign {
+  template <class T> static void one(T& to, T from) { to = from; }
+  template <class T>
+  static void run(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
+                  std::int64_t count) {
+    copy_run(to, to_step, from, from_step, count);
+  }
+};
+
+/// Takes a box of the source in row-major order.
+template <class Change, class T>
+void change_in_order(const Indexed& box, const std::int64_t* indices, const T* source, T* target) {
   const Walk<3> walk(box.shape, box.indices, box.data, box.target);
   walk.run(0, walk.count(), [&](std::int64_t run, const auto& at) {
     const std::int64_t* index = indices + at[0];
     const T* from = source + at[1];
     T* to = target + at[2];
     if (walk.step(0) == 0) {
-      add_run(to + *index * box.step, walk.step(2), from, walk.step(1), run);
+      Change::run(to + *index * box.step, walk.step(2), from, walk.step(1), run);
       return;
     }
     for (std::int64_t i = 0; i < run; ++i) {
-      T& sum = to[index[i * walk.step(0)] * box.step + i * walk.step(2)];
-      sum = wrapping_sum(sum, from[i * walk.step(1)]);
+      Change::one(to[index[i * walk.step(0)] * box.step + i * walk.step(2)],
+                  from[i * walk.step(1)]);
     }
   });
 }
@@ -86,13 +102,111 @@ void add_blocks(const Indexed& indexed, std::int64_t blocks, const std::int64_t*
     Indexed piece = indexed;
     piece.shape[indexed.axis] = end - begin;
     piece.step = 1;
-    add_in_order(piece, indices + begin * indexed.indices[indexed.axis],
-                 source + begin * indexed.data[indexed.axis], mine);
+    change_in_order<Add>(piece, indices + begin * indexed.indices[indexed.axis],
+                         source + begin * indexed.data[indexed.axis], mine);
   });
   const std::int64_t used = (length + grain - 1) / grain;
   for (std::int64_t k = 0; k < used; ++k) {
-    add_run(target, indexed.step, sums + k * indexed.size, 1, indexed.size);
+    Add::run(target, indexed.step, sums + k * indexed.size, 1, indexed.size);
   }
+}
+
+/// Takes all of the source in order, independent parts of it at the same time.
+template <class Change, class T>
+void change_all(const Indexed& indexed, const std::int64_t* indices, const T* source, T* target) {
+  const Cut cut = independent_cut(indexed, numel(indexed.shape));
+  if (cut.pieces == 1) {
+    change_in_order<Change>(indexed, indices, source, target);
+    return;
+  }
+  const int d = cut.dimension;
+  const std::int64_t grain = (indexed.shape[d] + cut.pieces - 1) / cut.pieces;
+  parallel_for(indexed.shape[d], grain, [&](std::int64_t begin, std::int64_t end) {
+    Indexed piece = indexed;
+    piece.shape[d] = end - begin;
+    change_in_order<Change>(piece, indices + begin * indexed.indices[d],
+                            source + begin * indexed.data[d], target + begin * indexed.target[d]);
+  });
+}
+
+/// Which rows of a source go to each row of a target, in order (by counting).
+class Groups {
+ public:
+  Groups(std::int64_t rows, const std::int64_t* indices, std::int64_t step, std::int64_t count,
+         std::int64_t skipped)
+      : rows_(rows), ends_(rows), order_(count) {
+    std::int64_t* next = ends_.data();
+    std::fill_n(next, rows, 0);
+    for (std::int64_t i = 0; i < count; ++i) {
+      next[indices[i * step]] += indices[i * step] == skipped ? 0 : 1;
+    }
+    std::int64_t before = 0;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      before += std::exchange(next[row], before);
+    }
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (indices[i * step] != skipped) {
+        order_.data()[next[indices[i * step]]++] = i;
+      }
+    }
+  }
+
+  std::int64_t rows() const noexcept { return rows_; }
+  std::int64_t begin(std::int64_t row) const noexcept { return row > 0 ? end(row - 1) : 0; }
+  std::int64_t end(std::int64_t row) const noexcept { return ends_.data()[row]; }
+  std::int64_t operator[](std::int64_t place) const noexcept { return order_.data()[place]; }
+
+  /// The first row before which there are `cost` rows and addends, or more.
+  std::int64_t row_at(std::int64_t cost) const noexcept {
+    std::int64_t low = 0, high = rows_;
+    while (low < high) {
+      const std::int64_t middle = (low + high) / 2;
+      (middle + begin(middle) < cost ? low : high) = middle + (middle + begin(middle) < cost);
+    }
+    return low;
+  }
+
+ private:
+  std::int64_t rows_;
+  Scratch<std::int64_t> ends_, order_;
+};
+
+/// Adds rows of `width` neighbours to those of a target, which begin at 0 if they are `fresh`.
+template <class T>
+void add_groups(const Groups& groups, std::int64_t width, const T* source, std::int64_t source_step,
+                T* target, std::int64_t target_step, bool fresh) {
+  const std::int64_t cost = groups.rows() + groups.end(groups.rows() - 1);
+  const std::int64_t pieces = std::clamp<std::int64_t>(cost * width / block, 1, groups.rows());
+  parallel_for(pieces, 1, [&](std::int64_t first, std::int64_t last) {
+    const auto row_of = [&](std::int64_t piece) {
+      return piece == pieces ? groups.rows() : groups.row_at(cost / pieces * piece);
+    };
+    for (std::int64_t row = row_of(first); row < row_of(last); ++row) {
+      T* const sum = target + row * target_step;
+      if (fresh) {
+        std::fill_n(sum, width, T{0});
+      }
+      for (std::int64_t i = groups.begin(row); i < groups.end(row); ++i) {
+        Add::run(sum, 1, source + groups[i] * source_step, 1, width);
+      }
+    }
+  });
+}
+
+/// The length of the runs of neighbours of which the source and the target consist beside the
+/// axis, 0 if they do not.
+std::int64_t width_of_rows(const Indexed& indexed) {
+  std::int64_t width = 1;
+  for (int i = indexed.shape.size(); i-- > 0;) {
+    if (i == indexed.axis || indexed.shape[i] == 1) {
+      continue;
+    }
+    if (indexed.indices[i] != 0 || indexed.data[i] != width || indexed.target[i] != width) {
+      return 0;
+    }
+    width *= indexed.shape[i];
+  }
+  return width;
 }
 
 template <class T>
@@ -104,19 +218,22 @@ void add_all(const Indexed& indexed, const std::int64_t* indices, const T* sourc
     add_blocks(indexed, blocks, indices, source, target);
     return;
   }
-  const Cut cut = independent_cut(indexed, count);
-  if (cut.pieces == 1) {
-    add_in_order(indexed, indices, source, target);
+  const std::int64_t width = width_of_rows(indexed);
+  if (count > serial && width >= 4 && indexed.size <= count) {
+    const Groups groups(indexed.size, indices, indexed.indices[indexed.axis], length, -1);
+    add_groups(groups, width, source, indexed.data[indexed.axis], target, indexed.step, false);
     return;
   }
-  const int d = cut.dimension;
-  const std::int64_t grain = (indexed.shape[d] + cut.pieces - 1) / cut.pieces;
-  parallel_for(indexed.shape[d], grain, [&](std::int64_t begin, std::int64_t end) {
-    Indexed piece = indexed;
-    piece.shape[d] = end - begin;
-    add_in_order(piece, indices + begin * indexed.indices[d], source + begin * indexed.data[d],
-                 target + begin * indexed.target[d]);
-  });
+  change_all<Add>(indexed, indices, source, target);
+}
+
+/// Calls f with the C++ type of a dtype that is computed with.
+template <class F> void dispatch_numbers(Dtype dtype, const char* operation, F&& f) {
+  if (dtype == Dtype::int64) {
+    f.template operator()<std::int64_t>();
+  } else {
+    dispatch_floating(dtype, operation, f);
+  }
 }
 
 }  // namespace
@@ -180,14 +297,29 @@ void gather(Dtype dtype, const Indexed& indexed, const std::int64_t* indices, co
 
 void scatter_add(Dtype dtype, const Indexed& indexed, const std::int64_t* indices,
                  const std::byte* source, std::byte* target) {
-  const auto add = [&]<class T>() {
+  dispatch_numbers(dtype, "scatter_add", [&]<class T>() {
     add_all(indexed, indices, reinterpret_cast<const T*>(source), reinterpret_cast<T*>(target));
-  };
-  if (dtype == Dtype::int64) {
-    add.template operator()<std::int64_t>();
-  } else {
-    dispatch_floating(dtype, "scatter_add", add);
+  });
+}
+
+void scatter_assign(Dtype dtype, const Indexed& indexed, const std::int64_t* indices,
+                    const std::byte* source, std::byte* target) {
+  dispatch(dtype, [&]<class T>() {
+    change_all<Assign>(indexed, indices, reinterpret_cast<const T*>(source),
+                       reinterpret_cast<T*>(target));
+  });
+}
+
+void sum_rows(Dtype dtype, const Rows& rows, const std::int64_t* indices, const std::byte* source,
+              std::byte* target) {
+  if (rows.rows == 0 || rows.width == 0) {
+    return;
   }
+  const Groups groups(rows.rows, indices, 1, rows.count, rows.skipped);
+  dispatch_numbers(dtype, "sum_rows", [&]<class T>() {
+    add_groups(groups, rows.width, reinterpret_cast<const T*>(source), rows.width,
+               reinterpret_cast<T*>(target), rows.width, true);
+  });
 }
 
 }  // namespace cadena::kernels

@@ -34,4 +34,20 @@ void gather(Dtype dtype, const Indexed& indexed, const std::int64_t* indices, co
 void scatter_add(Dtype dtype, const Indexed& indexed, const std::int64_t* indices,
                  const std::byte* source, std::byte* target);
 
+/// target[p with indices[p] at the axis] = source[p]; where several meet, the last one in row-major
+/// order stays, for any number of threads. The indices must have been checked.
+void scatter_assign(Dtype dtype, const Indexed& indexed, const std::int64_t* indices,
+                    const std::byte* source, std::byte* target);
+
+/// A target of `rows` rows and a source of `count` rows of `width` elements, all contiguous.
+struct Rows {
+  std::int64_t rows, width, count;
+  std::int64_t skipped = -1;  ///< What goes to this row is left out.
+};
+
+/// target[r] = the sum of the source[i] with indices[i] = r, in order, for int64, float32 and
+/// float64: in parallel over the rows of the target. The indices must have been checked.
+void sum_rows(Dtype dtype, const Rows& rows, const std::int64_t* indices, const std::byte* source,
+              std::byte* target);
+
 }  // namespace cadena::kernels

@@ -113,6 +113,8 @@ void copy_run(T* to, std::int64_t to_step, const T* from, std::int64_t from_step
     std::copy_n(from, count, to);
   } else if (to_step == 1 && from_step == 0) {
     std::fill_n(to, count, *from);
+  } else if (to_step == 1 && from_step == -1) {
+    std::reverse_copy(from - count + 1, from + 1, to);
   } else {
     for (std::int64_t i = 0; i < count; ++i) {
       to[i * to_step] = from[i * from_step];

@@ -60,20 +60,32 @@ struct Sum {
 }  // namespace ops
 
 Tensor expand(const Tensor& x, const Shape& shape) {
+  const Shape& has = detail::impl_of(x, "expand").shape;
+  const int lead = shape.size() - has.size();
+  if (lead < 0) {
+    fail("expand: shape {} has {} dimensions, more than {}", has, has.size(), shape);
+  }
   Shape wanted = shape;
-  const int lead = shape.size() - detail::impl_of(x, "expand").shape.size();
-  bool fits = lead >= 0;
-  for (int i = 0; fits && i < shape.size(); ++i) {
-    const std::int64_t has = i < lead ? 1 : x.shape()[i - lead];
-    if (shape[i] == -1 && i >= lead) {
-      wanted[i] = has;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (i < lead) {
+      if (shape[i] < 0) {
+        fail("expand: dimension {} of {} is new beside shape {}: expected at least 0, got {}", i,
+             shape, has, shape[i]);
+      }
+      continue;
     }
-    fits = wanted[i] >= 0 && (wanted[i] == has || has == 1);
+    const std::int64_t size = has[i - lead];
+    wanted[i] = shape[i] == -1 ? size : shape[i];
+    if (wanted[i] < 0) {
+      fail("expand: dimension {} of {} is {}: expected at least 0, or -1 to keep {} of shape {}", i,
+           shape, shape[i], size, has);
+    }
+    if (wanted[i] != size && size != 1) {
+      fail("expand: shape {} does not broadcast to {} (dimension {}: {} against {})", has, shape, i,
+           size, shape[i]);
+    }
   }
-  if (!fits) {
-    fail("expand: shape {} does not broadcast to {}", x.shape(), shape);
-  }
-  return wanted == x.shape() ? x : bind(ops::Expand{wanted}, x);
+  return wanted == has ? x : bind(ops::Expand{wanted}, x);
 }
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {

@@ -4,6 +4,7 @@
 #include <cadena/autograd/kernels/walk.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/gather.hpp>
+#include <cadena/autograd/ops/indices.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/slice.hpp>
@@ -12,9 +13,7 @@
 
 namespace cadena {
 namespace ops {
-namespace {
 
-/// Throws at the first index that is outside of the axis.
 void check_indices(const char* operation, const Input& indices, const Shape& shape, int axis) {
   Shape seen = indices.shape();
   const Strides strides = indices.strides();
@@ -36,6 +35,35 @@ void check_indices(const char* operation, const Input& indices, const Shape& sha
   fail("{}: index {} at position {} is outside [0, {}) of axis {} of shape {}", operation,
        data[offset], place, shape[axis], axis, shape);
 }
+
+void check_index_dtype(const char* operation, const Tensor& indices) {
+  if (!indices.defined()) {
+    fail("{}: the tensor of indices is undefined", operation);
+  }
+  if (indices.dtype() != Dtype::int64) {
+    fail("{}: indices are {}, expected int64", operation, name(indices.dtype()));
+  }
+}
+
+void check_addends(const char* operation, const Tensor& x, const Tensor& source) {
+  if (!source.defined()) {
+    fail("{}: the source is undefined", operation);
+  }
+  if (x.dtype() != source.dtype()) {
+    fail("{}: the source is {}, the tensor to add to {}; convert one with to(...)", operation,
+         name(source.dtype()), name(x.dtype()));
+  }
+  if (x.dtype() < Dtype::int64) {
+    fail(
+        "{}: {} tensors hold data, not numbers to compute with; convert with to(float32) or "
+        "to(int64)",
+        operation, name(x.dtype()));
+  }
+}
+
+Tensor zeros_of(const Type& type) { return expand(zeros({}, {.dtype = type.dtype}), type.shape); }
+
+namespace {
 
 /// Strides of [n] indices that count for whole slices.
 Strides of_slices(const Strides& strides, int rank, int axis) {
@@ -62,9 +90,6 @@ void run_add(int axis, const Strides& indices, Inputs in, Outputs out) {
       indexed_along(axis, in[2].shape(), indices, in[2].strides(), out[0].shape(), strides),
       in[1].data<std::int64_t>(), in[2].bytes(), out[0].bytes());
 }
-
-/// Zeros in one element of memory.
-Tensor zeros_of(const Type& type) { return expand(zeros({}, {.dtype = type.dtype}), type.shape); }
 
 struct IndexSelect {
   int axis;
@@ -148,15 +173,6 @@ struct ScatterAdd {
   bool operator==(const ScatterAdd&) const = default;
 };
 
-void check_index_dtype(const char* operation, const Tensor& indices) {
-  if (!indices.defined()) {
-    fail("{}: the tensor of indices is undefined", operation);
-  }
-  if (indices.dtype() != Dtype::int64) {
-    fail("{}: indices are {}, expected int64", operation, name(indices.dtype()));
-  }
-}
-
 /// Indices of whole slices as [n].
 Tensor slice_indices(const char* operation, const Tensor& indices) {
   check_index_dtype(operation, indices);
@@ -165,22 +181,6 @@ Tensor slice_indices(const char* operation, const Tensor& indices) {
          operation, indices.shape());
   }
   return indices.dim() == 0 ? reshape(indices, {1}) : indices;
-}
-
-void check_addends(const char* operation, const Tensor& x, const Tensor& source) {
-  if (!source.defined()) {
-    fail("{}: the source is undefined", operation);
-  }
-  if (x.dtype() != source.dtype()) {
-    fail("{}: the source is {}, the tensor to add to {}; convert one with to(...)", operation,
-         name(source.dtype()), name(x.dtype()));
-  }
-  if (x.dtype() < Dtype::int64) {
-    fail(
-        "{}: {} tensors hold data, not numbers to compute with; convert with to(float32) or "
-        "to(int64)",
-        operation, name(x.dtype()));
-  }
 }
 
 /// Throws unless `part` has as many dimensions as `shape`, none larger (save the axis).

@@ -24,6 +24,10 @@ const OpList& operators() {
     ops::list_searches(list);
     ops::list_slices(list);
     ops::list_gather(list);
+    ops::list_index(list);
+    ops::list_rearrange(list);
+    ops::list_triangles(list);
+    ops::list_embedding(list);
     ops::list_joins(list);
     ops::list_products(list);
     ops::list_softmax(list);

@@ -1,6 +1,7 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/graph/operator.hpp>
 #include <cadena/autograd/kernels/walk.hpp>
+#include <cadena/autograd/ops/grid.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/slice.hpp>
@@ -11,12 +12,6 @@
 namespace cadena {
 namespace ops {
 namespace {
-
-/// A regular grid inside of a shape.
-struct Grid {
-  Dims start, size, step;
-  bool operator==(const Grid&) const = default;
-};
 
 /// The values of x on a grid inside of a larger shape, `value` elsewhere: the transpose of Slice.
 struct Pad {
@@ -53,11 +48,6 @@ struct Slice {
   }
   bool operator==(const Slice&) const = default;
 };
-
-/// All of a shape.
-Grid whole(const Shape& shape) {
-  return {Dims::filled(shape.size(), 0), shape, Dims::filled(shape.size(), 1)};
-}
 
 Gradients Pad::vjp(const Backward& b) const { return {bind(Slice{grid}, b.grad())}; }
 
@@ -100,7 +90,16 @@ struct Select {
   bool operator==(const Select&) const = default;
 };
 
-/// Whether a dtype has the value.
+}  // namespace
+
+Grid whole(const Shape& shape) {
+  return {Dims::filled(shape.size(), 0), shape, Dims::filled(shape.size(), 1)};
+}
+
+Tensor view_of_grid(const Tensor& x, const Grid& grid) {
+  return grid.size == x.shape() ? x : bind(Slice{grid}, x);
+}
+
 bool represents(Dtype dtype, double value) {
   switch (dtype) {
     case Dtype::boolean:
@@ -114,7 +113,6 @@ bool represents(Dtype dtype, double value) {
   }
 }
 
-}  // namespace
 }  // namespace ops
 
 Tensor slice(const Tensor& x, std::int64_t axis, std::optional<std::int64_t> start,
@@ -136,7 +134,22 @@ Tensor slice(const Tensor& x, std::int64_t axis, std::optional<std::int64_t> sta
   grid.size[a] = end > begin ? (end - begin - 1) / step + 1 : 0;
   grid.start[a] = grid.size[a] > 0 ? begin : 0;
   grid.step[a] = grid.size[a] > 1 ? step : 1;
-  return grid.size == shape ? x : bind(ops::Slice{grid}, x);
+  return ops::view_of_grid(x, grid);
+}
+
+Tensor narrow(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t length) {
+  const Shape& shape = detail::impl_of(x, "narrow").shape;
+  const int a = normalize_axis(axis, shape.size(), "narrow");
+  const std::int64_t size = shape[a];
+  const std::int64_t begin = start < 0 ? start + size : start;
+  if (begin < 0 || begin > size || length < 0 || length > size - begin) {
+    fail("narrow: {} from {} are not inside of axis {} of size {}, shape {}", length, start, a,
+         size, shape);
+  }
+  ops::Grid grid = ops::whole(shape);
+  grid.start[a] = begin;
+  grid.size[a] = length;
+  return ops::view_of_grid(x, grid);
 }
 
 Tensor select(const Tensor& x, std::int64_t axis, std::int64_t index) {
@@ -191,6 +204,16 @@ void ops::list_slices(OpList& list) {
              {"step in a transposed tensor", {transpose(values({3, 5}, 4))}, slicing(0, 1, 100, 3)},
              {"nothing left", {values({3, 5}, 5)}, slicing(1, 4, 2, 1)},
              {"empty", {values({0, 3}, 6)}, slicing(0, 1, {}, 1)}}});
+  const auto narrowing = [](std::int64_t axis, std::int64_t start,
+                            std::int64_t length) -> OperatorCall {
+    return [=](std::span<const Tensor> in) { return narrow(in[0], axis, start, length); };
+  };
+  list.add({{"narrow", "y[..., i, ...] = x[..., start + i, ...], i < length"},
+            {{"middle", {values({3, 5}, 17)}, narrowing(1, 1, 3)},
+             {"negative axis and start", {values({3, 5}, 18)}, narrowing(-2, -2, 2)},
+             {"all of a transposed tensor", {transpose(values({3, 2}, 19))}, narrowing(1, 0, 3)},
+             {"nothing", {values({3, 5}, 20)}, narrowing(1, 5, 0)},
+             {"empty", {values({2, 0}, 21)}, narrowing(0, 1, 1)}}});
   const auto selecting = [](std::int64_t axis, std::int64_t index) -> OperatorCall {
     return [=](std::span<const Tensor> in) { return select(in[0], axis, index); };
   };

@@ -13,6 +13,10 @@ namespace cadena {
 Tensor slice(const Tensor& x, std::int64_t axis, std::optional<std::int64_t> start,
              std::optional<std::int64_t> stop = {}, std::int64_t step = 1);
 
+/// x[..., start:start + length, ...] along an axis, a view. A negative start counts from the end;
+/// Error unless all of it is inside.
+Tensor narrow(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t length);
+
 /// x[..., index, ...] along an axis, which disappears; a view. A negative index counts from the
 /// end; Error if it is outside.
 Tensor select(const Tensor& x, std::int64_t axis, std::int64_t index);
