@@ -4,6 +4,7 @@
 
 #include <cadena/nn/activation.hpp>
 #include <cadena/nn/dropout.hpp>
+#include <cadena/nn/embedding.hpp>
 #include <cadena/nn/flatten.hpp>
 #include <cadena/nn/init.hpp>
 #include <cadena/nn/linear.hpp>
