@@ -182,7 +182,7 @@ TEST_CASE("samples of the indexing operators run and are differentiable") {
   ops::list_slices(list);
   ops::list_gather(list);
   ops::list_joins(list);
-  CHECK(list.entries().size() == 12);
+  CHECK(list.entries().size() == 13);
   for (const OperatorEntry& entry : list.entries()) {
     REQUIRE(!entry.samples.empty());
     for (const Sample& sample : entry.samples) {

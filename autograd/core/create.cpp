@@ -280,8 +280,8 @@ Tensor one_hot(const Tensor& labels, std::int64_t classes, TensorOptions options
     T* row = values_of<T>(result);
     for (std::size_t i = 0; i < values.size(); ++i, row += classes) {
       if (values[i] < 0 || values[i] >= classes) {
-        fail("one_hot: label {} (element {} of shape {}) is outside [0, {})", values[i], i,
-             impl.shape, classes);
+        fail("one_hot: label {} (element {}) is outside [0, {}), in labels of shape {}", values[i],
+             i, classes, impl.shape);
       }
       row[values[i]] = T{1};
     }
