@@ -102,6 +102,8 @@ void list_triangles(OpList& list);
 void list_embedding(OpList& list);
 void list_joins(OpList& list);
 void list_products(OpList& list);
+void list_contractions(OpList& list);
+void list_einsum(OpList& list);
 void list_softmax(OpList& list);
 void list_cross_entropy(OpList& list);
 void list_dropout(OpList& list);

@@ -30,6 +30,8 @@ const OpList& operators() {
     ops::list_embedding(list);
     ops::list_joins(list);
     ops::list_products(list);
+    ops::list_contractions(list);
+    ops::list_einsum(list);
     ops::list_softmax(list);
     ops::list_cross_entropy(list);
     ops::list_dropout(list);

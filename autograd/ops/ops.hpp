@@ -6,7 +6,9 @@
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/contract.hpp>
 #include <cadena/autograd/ops/dropout.hpp>
+#include <cadena/autograd/ops/einsum.hpp>
 #include <cadena/autograd/ops/embedding.hpp>
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/gather.hpp>
