@@ -32,6 +32,10 @@ const OpList& operators() {
     ops::list_products(list);
     ops::list_contractions(list);
     ops::list_einsum(list);
+    ops::list_determinants(list);
+    ops::list_solvers(list);
+    ops::list_factorizations(list);
+    ops::list_spectra(list);
     ops::list_softmax(list);
     ops::list_cross_entropy(list);
     ops::list_dropout(list);

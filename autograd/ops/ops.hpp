@@ -15,6 +15,7 @@
 #include <cadena/autograd/ops/index.hpp>
 #include <cadena/autograd/ops/join.hpp>
 #include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/linalg.hpp>
 #include <cadena/autograd/ops/logic.hpp>
 #include <cadena/autograd/ops/product.hpp>
 #include <cadena/autograd/ops/rearrange.hpp>

@@ -1,0 +1,221 @@
+#include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/graph/map.hpp>
+#include <cadena/autograd/graph/operator.hpp>
+#include <cadena/autograd/kernels/scratch.hpp>
+#include <cadena/autograd/ops/arithmetic.hpp>
+#include <cadena/autograd/ops/broadcast.hpp>
+#include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/functions.hpp>
+#include <cadena/autograd/ops/gather.hpp>
+#include <cadena/autograd/ops/join.hpp>
+#include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/linalg.hpp>
+#include <cadena/autograd/ops/linalg_parts.hpp>
+#include <cadena/autograd/ops/list.hpp>
+#include <cadena/autograd/ops/slice.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+namespace cadena {
+namespace ops {
+namespace {
+
+/// body(i, determinant of matrix i).
+template <class T, class Body> void each_determinant(const Input& in, Body&& body) {
+  const Shape& shape = in.shape();
+  const std::int64_t count = numel(batch_of(shape)), n = shape.back();
+  const kernels::Scratch<kernels::Determinant> memory(count);
+  if (n > 0) {
+    kernels::determinants<T>(count, n, in.data<T>(), memory.data());
+  } else {
+    std::fill_n(memory.data(), count, kernels::Determinant{1, 0});
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    body(i, memory.data()[i]);
+  }
+}
+
+/// The largest sum of |elements| of a column.
+template <class T> double one_norm(std::span<const T> matrix, std::int64_t n) {
+  std::vector<double> sums(static_cast<std::size_t>(n), 0.0);
+  for (std::size_t i = 0; i < matrix.size(); ++i) {
+    sums[i % sums.size()] += std::abs(static_cast<double>(matrix[i]));
+  }
+  // Not std::max_element, which may pass by a NaN.
+  double largest = 0;
+  for (double sum : sums) {
+    largest = sum <= largest ? largest : sum;
+  }
+  return largest;
+}
+
+/// Which matrices are so close to singular that det(A)·A^-T has lost the digits of the cofactors.
+/// Those with infinite or NaN elements are not among them.
+std::vector<std::int64_t> singular_among(const Tensor& x, const Tensor& inverses) {
+  const Tensor matrices = contiguous(x.detach()), inverted = contiguous(inverses.detach());
+  const std::int64_t n = x.size(-1), size = n * n;
+  std::vector<std::int64_t> result;
+  dispatch_floating(x.dtype(), "det", [&]<class T>() {
+    const double most = std::pow(std::numeric_limits<T>::epsilon(), -2.0 / 3);
+    for (std::int64_t i = 0; size > 0 && i < x.numel() / size; ++i) {
+      const auto part = [&](const Tensor& tensor) {
+        return tensor.data<T>().subspan(static_cast<std::size_t>(i * size),
+                                        static_cast<std::size_t>(size));
+      };
+      const double norm = one_norm<T>(part(matrices), n);
+      if (std::isfinite(norm) && !(norm * one_norm<T>(part(inverted), n) <= most)) {
+        result.push_back(i);
+      }
+    }
+  });
+  return result;
+}
+
+/// d singular_det / dA, itself to be differentiated if that is being recorded.
+Tensor singular_cofactors(const Tensor& matrix) {
+  const bool recording = modes().grad_enabled;
+  const EnableGrad enable;
+  const Tensor at = cadena::detail::alias(
+      recording && matrix.requires_grad() ? matrix : matrix.detach().requires_grad_leaf());
+  const Tensor result = cadena::detail::partial_of(singular_det(at), at);
+  return recording ? result : result.detach();
+}
+
+struct Det {
+  bool regular = false;  ///< Known not to be singular.
+  static constexpr Doc doc{"det", "det A"};
+  static constexpr Keep keep = Keep::both;
+
+  Types infer(std::span<const Type> in) const { return {{in[0].dtype, batch_of(in[0].shape)}}; }
+  void run(Inputs in, Outputs out) const {
+    dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
+      T* to = out[0].data<T>();
+      each_determinant<T>(in[0], [=](std::int64_t i, const kernels::Determinant& det) {
+        const auto exponent = static_cast<int>(std::clamp<std::int64_t>(det.exponent, -9999, 9999));
+        to[i] = static_cast<T>(std::ldexp(det.mantissa, exponent));
+      });
+    });
+  }
+  Gradients vjp(const Backward& b) const {
+    const Tensor& x = b.in(0);
+    const Tensor inverses = inverse_or_infinite(x);
+    const std::vector<std::int64_t> singular =
+        regular ? std::vector<std::int64_t>() : singular_among(x, inverses);
+    if (singular.empty()) {
+      return {as_factors(b.grad() * b.out()) * transpose(inverses)};
+    }
+    return {with_singular(b, singular)};
+  }
+  bool operator==(const Det&) const = default;
+
+ private:
+  /// Some matrices of the batch are singular: they are treated one by one.
+  static Tensor with_singular(const Backward& b, const std::vector<std::int64_t>& singular) {
+    const std::int64_t n = b.in(0).size(-1), count = b.in(0).numel() / (n * n);
+    const Tensor x = reshape(b.in(0), {count, n, n});
+    const Tensor g = reshape(b.grad(), {count}), value = reshape(b.out(), {count});
+    const Tensor places = from_vector(singular, {static_cast<std::int64_t>(singular.size())});
+    const Tensor hits = index_add(zeros({count}, {.dtype = int64}), 0, places,
+                                  ones(places.shape(), {.dtype = int64}));
+    const Tensor is_singular = as_factors(hits > 0);
+    const Tensor safe = where(is_singular, eye(n, {}, {.dtype = x.dtype()}), x);
+    const Tensor regular = as_factors(g * value) * transpose(inverse_or_infinite(safe));
+    std::vector<Tensor> others;
+    for (const std::int64_t i : singular) {
+      others.push_back(select(g, 0, i) * singular_cofactors(select(x, 0, i)));
+    }
+    return reshape(index_add(where(is_singular, 0.0, regular), 0, places, stack(others)),
+                   b.in(0).shape());
+  }
+};
+
+struct SlogDet {
+  static constexpr Doc doc{"slogdet", "sign of det A and ln |det A|",
+                           "the sign's derivative is 0; none for a singular matrix"};
+  static constexpr Keep keep = Keep::inputs;
+  Types infer(std::span<const Type> in) const {
+    const Type type{in[0].dtype, batch_of(in[0].shape)};
+    return {type, type};
+  }
+  void run(Inputs in, Outputs out) const {
+    dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
+      T *sign = out[0].data<T>(), *logarithm = out[1].data<T>();
+      each_determinant<T>(in[0], [=](std::int64_t i, const kernels::Determinant& det) {
+        const double m = det.mantissa;
+        sign[i] = static_cast<T>(std::isnan(m) ? m : m > 0 ? 1 : m < 0 ? -1 : 0);
+        logarithm[i] = static_cast<T>(std::log(std::abs(m)) +
+                                      static_cast<double>(det.exponent) * std::numbers::ln2);
+      });
+    });
+  }
+  Gradients vjp(const Backward& b) const {
+    return {as_factors(b.grad(1)) * transpose(inverse_in_gradient(doc.name, b.in(0)))};
+  }
+  bool operator==(const SlogDet&) const = default;
+};
+
+}  // namespace
+
+Tensor regular_det(const Tensor& x) { return bind(Det{true}, x); }
+
+}  // namespace ops
+
+Tensor det(const Tensor& x) {
+  ops::check_square("det", x);
+  return bind(ops::Det{}, x);
+}
+
+SignLogDet slogdet(const Tensor& x) {
+  ops::check_square("slogdet", x);
+  Tensors both = bind_all(ops::SlogDet{}, {&x, 1});
+  return {both[0], both[1]};
+}
+
+Tensor logdet(const Tensor& x) {
+  ops::check_square("logdet", x);
+  const SignLogDet both = slogdet(x);
+  return both.logabsdet + log(both.sign.detach());
+}
+
+void ops::list_determinants(OpList& list) {
+  const auto of = [](auto f) -> OperatorCall {
+    return [f](std::span<const Tensor> in) { return f(in[0]); };
+  };
+  const auto from = [](const std::vector<double>& values, const Shape& shape) {
+    return from_vector(values, shape);
+  };
+  list.add(
+      {Det::doc,
+       {{"batch", {sample_matrices({2, 3, 3}, 0, 1)}, of(det)},
+        {"one matrix", {sample_matrices({4, 4}, 0, 2)}, of(det)},
+        {"1 x 1", {sample_matrices({2, 1, 1}, 0, 3)}, of(det)},
+        {"rank n - 1", {from({1, 2, 3, 4, 5, 6, 7, 8, 9}, {3, 3})}, of(det)},
+        {"rank n - 2", {from({0, 0, 0, 3, 0, 0, 0, 0, 0}, {3, 3})}, of(det)},
+        {"0", {zeros({3, 3}, {.dtype = float64})}, of(det)},
+        {"1 x 1, 0", {zeros({1, 1}, {.dtype = float64})}, of(det)},
+        {"singular and regular", {from({1, 2, 2, 4, 1, 2, 3, 4, 0, 0, 0, 0}, {3, 2, 2})}, of(det)},
+        {"0 x 0", {sample_matrices({2, 0, 0}, 0, 0)}, of(det)},
+        {"empty", {sample_matrices({0, 3, 3}, 0, 0)}, of(det)}}});
+  const auto logabsdet = of([](const Tensor& x) { return slogdet(x).logabsdet; });
+  const auto sign = of([](const Tensor& x) { return slogdet(x).sign; });
+  list.add({SlogDet::doc,
+            {{"logarithm", {sample_matrices({2, 3, 3}, 0, 11)}, logabsdet},
+             {"logarithm, two batches", {sample_matrices({2, 2, 2, 2}, 1, 12)}, logabsdet},
+             {"sign", {sample_matrices({4, 2, 2}, 0, 13)}, sign},
+             {"1 x 1", {sample_matrices({2, 1, 1}, 3, 14)}, logabsdet},
+             {"one matrix", {sample_matrices({3, 3}, 2, 15)}, logabsdet, false},
+             {"0 x 0", {sample_matrices({2, 0, 0}, 0, 0)}, logabsdet},
+             {"empty", {sample_matrices({0, 3, 3}, 0, 0)}, logabsdet}}});
+  list.add({{"logdet", "ln det A", "none for a singular matrix"},
+            {{"batch", {sample_matrices({2, 3, 3}, 3, 21)}, of(logdet)},
+             {"1 x 1", {sample_matrices({2, 1, 1}, 3, 22)}, of(logdet)},
+             {"one matrix", {sample_matrices({3, 3}, 3, 23)}, of(logdet), false},
+             {"0 x 0", {sample_matrices({0, 0}, 0, 0)}, of(logdet)},
+             {"empty", {sample_matrices({0, 3, 3}, 0, 0)}, of(logdet)}}});
+}
+
+}  // namespace cadena
