@@ -2,8 +2,11 @@
 #include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
+#include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/linalg.hpp>
 #include <cadena/nn/init.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace cadena::nn {
@@ -108,6 +111,17 @@ void kaiming_uniform(Place weight, const KaimingOptions& options) {
 void kaiming_normal(Place weight, const KaimingOptions& options) {
   constexpr const char* name = "kaiming_normal";
   fill_normal(weight, 0, kaiming_scale(weight, options, name), options.generator, name);
+}
+
+void orthogonal(Place weight, const OrthogonalOptions& options) {
+  const NoGrad no_grad;
+  const TensorOptions type = options_of(weight.cell(), "orthogonal");
+  static_cast<void>(fans_of(weight, "orthogonal"));  // two dimensions at least
+  const Shape shape = weight.cell().value().shape();
+  const auto rows = shape[0], columns = shape[0] > 0 ? numel(shape) / shape[0] : 0;
+  const Tensor q =
+      qr(randn({std::max(rows, columns), std::min(rows, columns)}, type, options.generator)).q;
+  weight.cell().assign(reshape(options.gain * (rows < columns ? transpose(q) : q), shape));
 }
 
 }  // namespace cadena::nn

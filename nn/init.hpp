@@ -60,4 +60,13 @@ void kaiming_uniform(Place weight, const KaimingOptions& options = {});
 /// Normal with deviation gain / √fan.
 void kaiming_normal(Place weight, const KaimingOptions& options = {});
 
+struct OrthogonalOptions {
+  double gain = 1;
+  Generator generator = default_generator();
+};
+/// gain times a matrix [outputs, inputs·window] with orthonormal rows, or columns if it has more
+/// rows (Saxe, McClelland and Ganguli 2014), uniform among all of them by Haar's measure: Q of the
+/// QR factorisation of normal numbers with a positive diagonal of R (Mezzadri 2007).
+void orthogonal(Place weight, const OrthogonalOptions& options = {});
+
 }  // namespace cadena::nn

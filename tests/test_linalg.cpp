@@ -5,6 +5,7 @@
 #include <cadena/autograd/graph/gradcheck.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/ops.hpp>
+#include <cadena/nn/init.hpp>
 
 #include "support.hpp"
 
@@ -364,4 +365,40 @@ TEST_CASE("gradients of singular values exist where singular values are equal or
       check_close(values(gradient(squares, a)), values(2 * a));
     }
   }
+}
+
+TEST_CASE("orthogonal weights have orthonormal rows or columns, and no preferred sign") {
+  for (const Shape& shape : {Shape{4, 4}, {3, 7}, {7, 3}, {4, 2, 3}, {1, 1}}) {
+    for (Dtype dtype : {float32, float64}) {
+      const Parameter weight(zeros(shape, {.dtype = dtype}));
+      nn::orthogonal(weight, {.gain = 2});
+      const Tensor w = weight.cell().value().detach().to(float64);
+      REQUIRE(weight.cell().value().shape() == shape);
+      REQUIRE(weight.cell().value().dtype() == dtype);
+      const Tensor m = reshape(w, {shape[0], w.numel() / shape[0]});
+      const Tensor gram =
+          m.size(0) <= m.size(1) ? matmul(m, transpose(m)) : matmul(transpose(m), m);
+      check_close(values(gram), values(4 * identity(gram.size(0))),
+                  dtype == float32 ? 1e-5 : 1e-12);
+    }
+  }
+  // By Haar's measure the mean of each element is 0, that of its square 1/3: LAPACK's signs would
+  // show in the diagonal.
+  Tensor total = zeros({3, 3}, {.dtype = float64}), squares = total;
+  const Parameter weight(zeros({3, 3}, {.dtype = float64}));
+  const Generator generator(7);
+  constexpr int rounds = 4000;
+  for (int i = 0; i < rounds; ++i) {
+    nn::orthogonal(weight, {.generator = generator});
+    const Tensor w = weight.cell().value().detach();
+    total = total + w;
+    squares = squares + square(w);
+  }
+  check_close(values(total / rounds), Values(9, 0.0), 0.05);
+  check_close(values(squares / rounds), Values(9, 1.0 / 3), 0.03);
+  const Parameter vector(zeros({3}));
+  check_error([&] { nn::orthogonal(vector); }, {"orthogonal:", "[3]"});
+  const Parameter empty(zeros({0, 3}));
+  nn::orthogonal(empty);
+  CHECK(empty.cell().value().shape() == Shape{0, 3});
 }
