@@ -34,7 +34,7 @@ const Tensor& Backward::in(int k) const {
 
 Tensor Backward::out(int k) const {
   checked(node_, "output", k, node_.output_count);
-  if (node_.kept_outputs == nullptr) {
+  if (node_.kept_outputs == nullptr || !node_.kept_outputs[k].defined()) {
     fail("{}: vjp reads output {}, which the operator does not keep", node_.op->doc().name, k);
   }
   const Tensor& kept = node_.kept_outputs[k];

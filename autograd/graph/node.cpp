@@ -92,7 +92,7 @@ Ref<Node> Node::make(const OperatorRef& op, std::span<const Tensor* const> input
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     node->types[i] = {outputs[i].impl()->dtype, outputs[i].impl()->shape};
-    if (keep.output) {
+    if (keep.output && i >= keep.first_output) {
       // A handle of its own: the caller gives the output this node, and a shared one would be a
       // cycle.
       node->kept_outputs[i] = Tensor(with_node(*outputs[i].impl(), nullptr, 0));

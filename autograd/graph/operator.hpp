@@ -31,6 +31,7 @@ struct Layout {
 struct Keep {
   std::uint32_t input_bits = 0;  ///< Bit k: input k; the last bit stands for all further inputs.
   bool output = false;
+  std::uint32_t first_output = 0;  ///< Outputs before it are not kept.
 
   static const Keep nothing, inputs, outputs, both;
   /// Input k alone.
@@ -38,6 +39,8 @@ struct Keep {
   constexpr bool input(std::uint32_t k) const noexcept {
     return (input_bits >> (k < 31 ? k : 31) & 1) != 0;
   }
+  /// Outputs k, k + 1, ... too: what a kernel of several outputs makes for its derivative alone.
+  constexpr Keep and_outputs_from(std::uint32_t k) const noexcept { return {input_bits, true, k}; }
   constexpr bool any_input() const noexcept { return input_bits != 0; }
 };
 

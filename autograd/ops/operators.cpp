@@ -39,6 +39,8 @@ const OpList& operators() {
     ops::list_softmax(list);
     ops::list_cross_entropy(list);
     ops::list_dropout(list);
+    ops::list_normalize(list);
+    ops::list_batch_norm(list);
     return list;
   }();
   return all;

@@ -17,6 +17,7 @@
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/linalg.hpp>
 #include <cadena/autograd/ops/logic.hpp>
+#include <cadena/autograd/ops/normalize.hpp>
 #include <cadena/autograd/ops/product.hpp>
 #include <cadena/autograd/ops/rearrange.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
