@@ -59,10 +59,10 @@ template <class T> void check(const RowsShape& s, double scale) {
   const auto log_g =
       same_bits<T>(n, [&](T* out) { log_softmax_gradient(along, log_soft.data(), g.data(), out); });
   const auto loss = same_bits<T>(s.rows, [&](T* out) {
-    REQUIRE(cross_entropy(s, x.data(), labels.data(), out, kept.data()) == -1);
+    REQUIRE(cross_entropy(s, x.data(), {labels.data()}, out, kept.data()) == -1);
   });
   const auto loss_g = same_bits<T>(n, [&](T* out) {
-    cross_entropy_gradient(s, x.data(), labels.data(), kept.data(), row_g.data(), out);
+    cross_entropy_gradient(s, x.data(), {labels.data()}, kept.data(), row_g.data(), out);
   });
   for (std::int64_t r = 0; r < s.rows; ++r) {
     const auto at = [&](std::int64_t c) { return static_cast<std::size_t>(r * s.columns + c); };
@@ -181,9 +181,9 @@ TEST_CASE("rows with infinities and NaN") {
   const std::vector<std::int64_t> labels = {0, 0, 1, 0};
   std::vector<RowSoftmax<float>> kept(4);
   const float one = 1;
-  CHECK(cross_entropy({1, 3}, x.data(), labels.data(), loss.data(), kept.data()) == -1);
+  CHECK(cross_entropy({1, 3}, x.data(), {labels.data()}, loss.data(), kept.data()) == -1);
   CHECK(loss[0] == infinity);
-  cross_entropy_gradient({1, 3}, x.data(), labels.data(), kept.data(), &one, gradient.data());
+  cross_entropy_gradient({1, 3}, x.data(), {labels.data()}, kept.data(), &one, gradient.data());
   CHECK((gradient[0] == -1 && gradient[1] == 0.5f && gradient[2] == 0.5f));
 }
 
@@ -196,9 +196,9 @@ TEST_CASE("cross-entropy names the first row whose label is out of range") {
   std::vector<float> loss(5000);
   std::vector<RowSoftmax<float>> kept(5000);
   labels[4321] = 10;
-  CHECK(cross_entropy(s, x.data(), labels.data(), loss.data(), kept.data()) == 4321);
+  CHECK(cross_entropy(s, x.data(), {labels.data()}, loss.data(), kept.data()) == 4321);
   labels[77] = -1;
-  CHECK(cross_entropy(s, x.data(), labels.data(), loss.data(), kept.data()) == 77);
+  CHECK(cross_entropy(s, x.data(), {labels.data()}, loss.data(), kept.data()) == 77);
   CHECK(std::isnan(loss[77]));
   CHECK(loss[78] == Approx(std::log(10.0)));
 }

@@ -103,12 +103,19 @@ template <class T> void log_softmax_gradient(const ReduceShape& s, const T* y, c
 }
 
 template <class T>
-std::int64_t cross_entropy(const RowsShape& s, const T* x, const std::int64_t* labels, T* loss,
+std::int64_t cross_entropy(const RowsShape& s, const T* x, const Labels& labels, T* loss,
                            RowSoftmax<T>* kept) {
   std::atomic<std::int64_t> first_bad{s.rows};
   each_row<T>(s, [=, &first_bad]<class Arch>(std::int64_t r) {
-    loss[r] = cross_entropy_row<Arch>(x + r * s.columns, s.columns, labels[r], kept + r);
-    if (labels[r] >= 0 && labels[r] < s.columns) return;
+    const std::int64_t label = labels.values[r];
+    if (label == labels.ignored) {
+      loss[r] = 0;
+      kept[r] = {};
+      return;
+    }
+    loss[r] = cross_entropy_row<Arch>(x + r * s.columns, s.columns, label,
+                                      static_cast<T>(labels.smoothing), kept + r);
+    if (label >= 0 && label < s.columns) return;
     std::int64_t known = first_bad.load();
     while (r < known && !first_bad.compare_exchange_weak(known, r)) {
     }
@@ -117,23 +124,28 @@ std::int64_t cross_entropy(const RowsShape& s, const T* x, const std::int64_t* l
 }
 
 template <class T>
-void cross_entropy_gradient(const RowsShape& s, const T* x, const std::int64_t* labels,
+void cross_entropy_gradient(const RowsShape& s, const T* x, const Labels& labels,
                             const RowSoftmax<T>* kept, const T* g, T* out) {
   each_row<T>(s, [=]<class Arch>(std::int64_t r) {
-    const std::int64_t at = r * s.columns;
-    cross_entropy_gradient_row<Arch>(x + at, s.columns, labels[r], kept[r], g[r], out + at);
+    const std::int64_t at = r * s.columns, label = labels.values[r];
+    if (label == labels.ignored) {
+      std::fill_n(out + at, s.columns, T(0));
+      return;
+    }
+    cross_entropy_gradient_row<Arch>(x + at, s.columns, label, static_cast<T>(labels.smoothing),
+                                     kept[r], g[r], out + at);
   });
 }
 
-#define CADENA_INSTANTIATE(T)                                                              \
-  template void logsumexp(const RowsShape&, const T*, T*);                                 \
-  template void softmax(const ReduceShape&, const T*, T*);                                 \
-  template void log_softmax(const ReduceShape&, const T*, T*);                             \
-  template void softmax_gradient(const ReduceShape&, const T*, const T*, T*);              \
-  template void log_softmax_gradient(const ReduceShape&, const T*, const T*, T*);          \
-  template std::int64_t cross_entropy(const RowsShape&, const T*, const std::int64_t*, T*, \
-                                      RowSoftmax<T>*);                                     \
-  template void cross_entropy_gradient(const RowsShape&, const T*, const std::int64_t*,    \
+#define CADENA_INSTANTIATE(T)                                                        \
+  template void logsumexp(const RowsShape&, const T*, T*);                           \
+  template void softmax(const ReduceShape&, const T*, T*);                           \
+  template void log_softmax(const ReduceShape&, const T*, T*);                       \
+  template void softmax_gradient(const ReduceShape&, const T*, const T*, T*);        \
+  template void log_softmax_gradient(const ReduceShape&, const T*, const T*, T*);    \
+  template std::int64_t cross_entropy(const RowsShape&, const T*, const Labels&, T*, \
+                                      RowSoftmax<T>*);                               \
+  template void cross_entropy_gradient(const RowsShape&, const T*, const Labels&,    \
                                        const RowSoftmax<T>*, const T*, T*);
 CADENA_INSTANTIATE(float)
 CADENA_INSTANTIATE(double)

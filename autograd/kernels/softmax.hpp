@@ -2,6 +2,8 @@
 
 #include <cadena/autograd/kernels/reduce.hpp>
 
+#include <optional>
+
 namespace cadena::kernels {
 
 /// A contiguous matrix whose rows are worked on one by one.
@@ -37,16 +39,24 @@ template <class T> struct RowSoftmax {
   T scale;  // 1 / Σ_c exp(x[r, c] - maximum)
 };
 
-/// loss[r] = -log softmax(x)[r, labels[r]]. Gives the first row whose label is not in [0, columns),
-/// or -1; the loss of such a row is NaN. `kept` has one element a row.
+/// Labels as a cross-entropy takes them.
+struct Labels {
+  const std::int64_t* values;                // one a row
+  std::optional<std::int64_t> ignored = {};  // rows with this label have loss 0
+  double smoothing = 0;  // goes to all classes alike, 1 - smoothing to the label
+};
+
+/// loss[r] = -Σ_c q[c] log softmax(x)[r, c] with q = (1 - smoothing) (c == label) + smoothing /
+/// columns. Gives the first row whose label is neither ignored nor in [0, columns), or -1; the loss
+/// of such a row is NaN. `kept` has one element a row.
 template <class T>
-std::int64_t cross_entropy(const RowsShape& shape, const T* x, const std::int64_t* labels, T* loss,
+std::int64_t cross_entropy(const RowsShape& shape, const T* x, const Labels& labels, T* loss,
                            RowSoftmax<T>* kept);
 
-/// out[r, c] = (softmax(x)[r, c] - (c == labels[r])) g[r], where g has one element a row. `kept`
-/// comes from cross_entropy; all labels are in [0, columns).
+/// out[r, c] = (softmax(x)[r, c] - q[c]) g[r], where g has one element a row; 0 in ignored rows.
+/// `kept` comes from cross_entropy; all other labels are in [0, columns).
 template <class T>
-void cross_entropy_gradient(const RowsShape& shape, const T* x, const std::int64_t* labels,
+void cross_entropy_gradient(const RowsShape& shape, const T* x, const Labels& labels,
                             const RowSoftmax<T>* kept, const T* g, T* out);
 
 }  // namespace cadena::kernels

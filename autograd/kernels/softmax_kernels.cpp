@@ -1,5 +1,5 @@
 #include <cadena/autograd/kernels/lane.hpp>
-#include <cadena/autograd/kernels/reduce_blocks.hpp>
+#include <cadena/autograd/kernels/row_loops.hpp>
 #include <cadena/autograd/kernels/softmax_kernels.hpp>
 
 #include <limits>
@@ -9,47 +9,14 @@ namespace {
 
 template <class T> using L = Lane<T, Arch>;
 
-// Calls f(i) for each whole lane of [0, n) and f(i, m) for the m numbers that remain.
-template <class T, class F> CADENA_INLINE void each_lane(std::int64_t n, F f) {
-  std::int64_t i = 0;
-  for (; i + L<T>::width <= n; i += L<T>::width) f(i);
-  if (i < n) f(i, static_cast<int>(n - i));
-}
-
-// out[i] = f(x[i], ...).
-template <class T, class F, class... Inputs>
-CADENA_INLINE void map_row(std::int64_t n, T* out, F f, const Inputs*... x) {
-  each_lane<T>(n, [&](std::int64_t i, auto... m) {
-    if constexpr (sizeof...(m) == 0) {
-      f(L<T>::load(x + i)...).store(out + i);
-    } else {
-      f(L<T>::load_partial(x + i, m...)...).store_partial(out + i, m...);
-    }
-  });
-}
-
-// The reduction of f(x[i], ...).
-template <class Operation, class T, class F, class... Inputs>
-CADENA_INLINE T reduce_row_of(std::int64_t n, F f, const Inputs*... x) {
-  return reduce_terms<Arch, Operation, T>(
-      [&](std::int64_t i, auto... m) {
-        if constexpr (sizeof...(m) == 0) {
-          return f(L<T>::load(x + i)...);
-        } else {
-          return f(L<T>::load_partial(x + i, m...)...);
-        }
-      },
-      n);
-}
-
 template <class T> CADENA_INLINE T largest(const T* x, std::int64_t n) {
-  return reduce_row_of<Larger<T, Arch>, T>(
+  return reduce_row_of<Arch, Larger<T, Arch>, T>(
       n, [](L<T> v) { return v; }, x);
 }
 
 template <class T> CADENA_INLINE T sum_of_exp(const T* x, std::int64_t n, T shift) {
   const L<T> by(shift);
-  return reduce_row_of<Plus<T, Arch>, T>(
+  return reduce_row_of<Arch, Plus<T, Arch>, T>(
       n, [&](L<T> v) { return exp(v - by); }, x);
 }
 
@@ -82,13 +49,9 @@ OfColumns<T> reduce_tile(const ColumnTile& tile, const T* x) {
 template <class T, class F, class... Inputs>
 CADENA_INLINE void map_tile(const ColumnTile& tile, T* out, F f, const Inputs*... x) {
   for (std::int64_t r = 0; r < tile.rows; ++r) {
-    each_lane<T>(tile.columns, [&](std::int64_t c, auto... m) {
+    each_lane<T, Arch>(tile.columns, [&](std::int64_t c, auto... m) {
       const std::int64_t i = r * tile.stride + c;
-      if constexpr (sizeof...(m) == 0) {
-        f(c, L<T>::load(x + i)...).store(out + i);
-      } else {
-        f(c, L<T>::load_partial(x + i, m...)...).store_partial(out + i, m...);
-      }
+      store_at<Arch>(f(c, load_at<Arch>(x + i, m...)...), out + i, m...);
     });
   }
 }
@@ -144,67 +107,73 @@ template <class Arch, class T> T logsumexp_row(const T* x, std::int64_t n) {
 
 template <class Arch, class T> void softmax_row(const T* x, std::int64_t n, T* out) {
   const L<T> maximum(largest(x, n));
-  map_row(
+  map_row<Arch>(
       n, out, [&](L<T> v) { return exp(v - maximum); }, x);
-  const T sum = reduce_row_of<Plus<T, Arch>, T>(
+  const T sum = reduce_row_of<Arch, Plus<T, Arch>, T>(
       n, [](L<T> v) { return v; }, out);
   const L<T> scale(T(1) / sum);
-  map_row(
+  map_row<Arch>(
       n, out, [&](L<T> v) { return v * scale; }, static_cast<const T*>(out));
 }
 
 template <class Arch, class T> void log_softmax_row(const T* x, std::int64_t n, T* out) {
   const T maximum = largest(x, n);
   const L<T> shift(maximum), log_sum(log_of(sum_of_exp(x, n, maximum)));
-  map_row(
+  map_row<Arch>(
       n, out, [&](L<T> v) { return (v - shift) - log_sum; }, x);
 }
 
 template <class Arch, class T>
 void softmax_gradient_row(const T* y, const T* g, std::int64_t n, T* out) {
-  const L<T> mean(reduce_row_of<Plus<T, Arch>, T>(
+  const L<T> mean(reduce_row_of<Arch, Plus<T, Arch>, T>(
       n, [](L<T> a, L<T> b) { return a * b; }, y, g));
-  map_row(
+  map_row<Arch>(
       n, out, [&](L<T> a, L<T> b) { return a * (b - mean); }, y, g);
 }
 
 template <class Arch, class T>
 void log_softmax_gradient_row(const T* y, const T* g, std::int64_t n, T* out) {
-  const L<T> sum(reduce_row_of<Plus<T, Arch>, T>(
+  const L<T> sum(reduce_row_of<Arch, Plus<T, Arch>, T>(
       n, [](L<T> v) { return v; }, g));
-  map_row(
+  map_row<Arch>(
       n, out, [&](L<T> a, L<T> b) { return b - exp(a) * sum; }, y, g);
 }
 
 template <class Arch, class T>
-T cross_entropy_row(const T* x, std::int64_t n, std::int64_t label, RowSoftmax<T>* kept) {
+T cross_entropy_row(const T* x, std::int64_t n, std::int64_t label, T smoothing,
+                    RowSoftmax<T>* kept) {
   const T maximum = largest(x, n), sum = sum_of_exp(x, n, maximum);
   *kept = {maximum, T(1) / sum};
   if (label < 0 || label >= n) return std::numeric_limits<T>::quiet_NaN();
-  return log_of(sum) - (x[label] - maximum);
+  const T log_sum = log_of(sum), loss = log_sum - (x[label] - maximum);
+  if (smoothing == 0) return loss;
+  const L<T> shift(maximum), total(log_sum);
+  const T all = reduce_row_of<Arch, Plus<T, Arch>, T>(
+      n, [&](L<T> v) { return total - (v - shift); }, x);
+  return (T(1) - smoothing) * loss + smoothing / static_cast<T>(n) * all;
 }
 
 template <class Arch, class T>
-void cross_entropy_gradient_row(const T* x, std::int64_t n, std::int64_t label,
+void cross_entropy_gradient_row(const T* x, std::int64_t n, std::int64_t label, T smoothing,
                                 const RowSoftmax<T>& kept, T g, T* out) {
-  const L<T> maximum(kept.maximum), scale(kept.scale * g);
-  map_row(
-      n, out, [&](L<T> v) { return exp(v - maximum) * scale; }, x);
-  out[label] -= g;
+  const L<T> maximum(kept.maximum), scale(kept.scale * g), each(smoothing / static_cast<T>(n) * g);
+  map_row<Arch>(
+      n, out, [&](L<T> v) { return exp(v - maximum) * scale - each; }, x);
+  out[label] -= (T(1) - smoothing) * g;
 }
 
-#define CADENA_INSTANTIATE(T)                                                                  \
-  template T logsumexp_row<Arch, T>(const T*, std::int64_t);                                   \
-  template void softmax_row<Arch, T>(const T*, std::int64_t, T*);                              \
-  template void log_softmax_row<Arch, T>(const T*, std::int64_t, T*);                          \
-  template void softmax_gradient_row<Arch, T>(const T*, const T*, std::int64_t, T*);           \
-  template void log_softmax_gradient_row<Arch, T>(const T*, const T*, std::int64_t, T*);       \
-  template T cross_entropy_row<Arch, T>(const T*, std::int64_t, std::int64_t, RowSoftmax<T>*); \
-  template void cross_entropy_gradient_row<Arch, T>(const T*, std::int64_t, std::int64_t,      \
-                                                    const RowSoftmax<T>&, T, T*);              \
-  template void softmax_columns<Arch>(const ColumnTile&, const T*, T*);                        \
-  template void log_softmax_columns<Arch>(const ColumnTile&, const T*, T*);                    \
-  template void softmax_gradient_columns<Arch>(const ColumnTile&, const T*, const T*, T*);     \
+#define CADENA_INSTANTIATE(T)                                                                     \
+  template T logsumexp_row<Arch, T>(const T*, std::int64_t);                                      \
+  template void softmax_row<Arch, T>(const T*, std::int64_t, T*);                                 \
+  template void log_softmax_row<Arch, T>(const T*, std::int64_t, T*);                             \
+  template void softmax_gradient_row<Arch, T>(const T*, const T*, std::int64_t, T*);              \
+  template void log_softmax_gradient_row<Arch, T>(const T*, const T*, std::int64_t, T*);          \
+  template T cross_entropy_row<Arch, T>(const T*, std::int64_t, std::int64_t, T, RowSoftmax<T>*); \
+  template void cross_entropy_gradient_row<Arch, T>(const T*, std::int64_t, std::int64_t, T,      \
+                                                    const RowSoftmax<T>&, T, T*);                 \
+  template void softmax_columns<Arch>(const ColumnTile&, const T*, T*);                           \
+  template void log_softmax_columns<Arch>(const ColumnTile&, const T*, T*);                       \
+  template void softmax_gradient_columns<Arch>(const ColumnTile&, const T*, const T*, T*);        \
   template void log_softmax_gradient_columns<Arch>(const ColumnTile&, const T*, const T*, T*);
 CADENA_INSTANTIATE(float)
 CADENA_INSTANTIATE(double)

@@ -14,9 +14,10 @@ void softmax_gradient_row(const T* y, const T* g, std::int64_t n, T* out);
 template <class Arch, class T>
 void log_softmax_gradient_row(const T* y, const T* g, std::int64_t n, T* out);
 template <class Arch, class T>
-T cross_entropy_row(const T* x, std::int64_t n, std::int64_t label, RowSoftmax<T>* kept);
+T cross_entropy_row(const T* x, std::int64_t n, std::int64_t label, T smoothing,
+                    RowSoftmax<T>* kept);
 template <class Arch, class T>
-void cross_entropy_gradient_row(const T* x, std::int64_t n, std::int64_t label,
+void cross_entropy_gradient_row(const T* x, std::int64_t n, std::int64_t label, T smoothing,
                                 const RowSoftmax<T>& kept, T g, T* out);
 
 /// So many columns at most make a tile of a matrix whose softmax goes along the columns: wide

@@ -1,39 +1,63 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
+#include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/gather.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/reduce_layout.hpp>
 #include <cadena/autograd/ops/softmax.hpp>
 #include <cadena/autograd/ops/softmax_gradient.hpp>
 
+#include <limits>
+
 namespace cadena {
 namespace ops {
 namespace {
 
-/// (softmax(logits) - one_hot(labels)) g of the inputs logits, labels, kept, g (one number a row),
-/// where `kept` is what CrossEntropy kept of the logits.
+/// What labels say of a target: see CrossEntropyOptions.
+struct Rule {
+  std::optional<std::int64_t> ignored = {};
+  double smoothing = 0;
+
+  kernels::Labels of(const Input& labels) const {
+    return {labels.data<std::int64_t>(), ignored, smoothing};
+  }
+  bool operator==(const Rule&) const = default;
+};
+
+/// (softmax(logits) - target) g of the inputs logits, labels, kept, g (one number a row), where
+/// `kept` is what CrossEntropy kept of the logits.
 struct CrossEntropyGradient {
-  static constexpr Doc doc{"cross_entropy", "gradient: (softmax(x) - one_hot(label)) g"};
+  Rule rule;
+  static constexpr Doc doc{"cross_entropy", "gradient: (softmax(x) - target) g"};
   static constexpr Keep keep = Keep::inputs;
   Types infer(std::span<const Type> in) const { return {in[0]}; }
   void run(Inputs in, Outputs out) const {
     dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
       kernels::cross_entropy_gradient(
-          rows_of(in[0].shape()), in[0].data<T>(), in[1].data<std::int64_t>(),
+          rows_of(in[0].shape()), in[0].data<T>(), rule.of(in[1]),
           reinterpret_cast<const kernels::RowSoftmax<T>*>(in[2].data<T>()), in[3].data<T>(),
           out[0].data<T>());
     });
   }
   Gradients vjp(const Backward& b) const {
-    const Tensor logits = b.in(0), h = b.grad();
-    const Tensor probability = softmax(logits);
+    const Tensor logits = b.in(0), probability = softmax(logits);
+    Tensor labels = b.in(1), h = b.grad();
+    if (rule.ignored) {
+      const Tensor ignored = labels == *rule.ignored;
+      labels = where(ignored, 0, labels);
+      h = where(unsqueeze(ignored, -1), 0.0, h);
+    }
     Gradients result(4);
     if (b.needs(0)) {
       result[0] = bind(SoftmaxGradient{logits.dim() - 1}, probability, h * unsqueeze(b.in(3), -1));
     }
     if (b.needs(3)) {
-      const Tensor truth = one_hot(b.in(1), logits.size(-1), {.dtype = logits.dtype()});
-      result[3] = sum(h * (probability - truth), {-1});
+      const std::int64_t classes = logits.size(-1);
+      const Tensor truth = one_hot(labels, classes, {.dtype = logits.dtype()});
+      const Tensor target =
+          (1 - rule.smoothing) * truth + rule.smoothing / static_cast<double>(classes);
+      result[3] = sum(h * (probability - target), {-1});
     }
     return result;
   }
@@ -43,14 +67,15 @@ struct CrossEntropyGradient {
 
 /// The loss of each row of logits, and what the gradient needs of it.
 struct CrossEntropy {
+  Rule rule;
   static constexpr Doc doc{"cross_entropy", "-log softmax(x)[label] along the last axis"};
-  static constexpr Keep keep = Keep::both;
+  static constexpr Keep keep = Keep::inputs.and_outputs_from(1);
   Types infer(std::span<const Type> in) const {
     return {{in[0].dtype, in[1].shape}, {in[0].dtype, {numel(in[1].shape), 2}}};
   }
   void run(Inputs in, Outputs out) const {
     const kernels::RowsShape shape = rows_of(in[0].shape());
-    const std::int64_t* labels = in[1].data<std::int64_t>();
+    const kernels::Labels labels = rule.of(in[1]);
     const std::int64_t wrong =
         dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() -> std::int64_t {
           static_assert(sizeof(kernels::RowSoftmax<T>) == 2 * sizeof(T));
@@ -60,15 +85,74 @@ struct CrossEntropy {
         });
     if (wrong >= 0) {
       fail("cross_entropy: label {} at position {} is outside [0, {}), the classes of logits {}",
-           labels[wrong], unravel(wrong, in[1].shape()), shape.columns, in[0].shape());
+           labels.values[wrong], unravel(wrong, in[1].shape()), shape.columns, in[0].shape());
     }
   }
   Gradients vjp(const Backward& b) const {
     // What was kept is a function of the logits that CrossEntropyGradient accounts for.
-    return {bind(CrossEntropyGradient{}, b.in(0), b.in(1), b.out(1).detach(), b.grad()), Tensor()};
+    return {bind(CrossEntropyGradient{rule}, b.in(0), b.in(1), b.out(1).detach(), b.grad()),
+            Tensor()};
+  }
+  std::string attributes() const {
+    return (rule.ignored ? fmt::format("ignore_index {} ", *rule.ignored) : "") +
+           (rule.smoothing > 0 ? fmt::format("label_smoothing {}", rule.smoothing) : "");
   }
   bool operator==(const CrossEntropy&) const = default;
 };
+
+/// -Σ_c target_c weight_c log softmax(x)_c of each example.
+Tensor soft_losses(const Tensor& x, const Tensor& target, const Tensor& weight) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const Tensor log_p = log_softmax(x);
+  const Tensor nothing = (target == 0.0) & (log_p == -infinity);
+  const Tensor parts = target * where(nothing, 0.0, log_p);
+  return -sum(weight.defined() ? parts * weight : parts, {-1});
+}
+
+void check_options(const Tensor& x, const CrossEntropyOptions& options, bool soft) {
+  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) {
+    fail("cross_entropy: expected a label smoothing in [0, 1], got {}", options.label_smoothing);
+  }
+  if (soft && options.ignore_index) {
+    fail("cross_entropy: ignore_index {} is for labels, the targets are {}", *options.ignore_index,
+         name(x.dtype()));
+  }
+  const Tensor& weight = options.weight;
+  if (weight.defined() && (weight.dtype() != x.dtype() || weight.shape() != Shape{x.size(-1)})) {
+    fail("cross_entropy: expected {} weights of shape [{}] for logits {}, got {} {}",
+         name(x.dtype()), x.size(-1), x.shape(), name(weight.dtype()), weight.shape());
+  }
+}
+
+/// Of labels (int64), reduced.
+Tensor label_losses(const Tensor& x, const Tensor& labels, const CrossEntropyOptions& options) {
+  const Tensor& weight = options.weight;
+  const double smoothing = options.label_smoothing;
+  const Tensor inputs[] = {x, labels};
+  const Rule rule{options.ignore_index, weight.defined() ? 0 : smoothing};
+  Tensor losses = bind_all(CrossEntropy{rule}, inputs)[0];
+  if (!weight.defined() && !options.ignore_index) {
+    return reduced(losses, options.reduction);
+  }
+  Tensor counts = ones_like(losses), known = labels;  // what each example counts for `mean`
+  if (options.ignore_index) {
+    const Tensor ignored = labels == *options.ignore_index;
+    known = where(ignored, 0, labels);
+    counts = where(ignored, 0.0, counts);
+  }
+  if (weight.defined()) {
+    counts = counts * reshape(index_select(weight, 0, flatten(known)), labels.shape());
+    losses = losses * counts;
+    if (smoothing > 0) {
+      const Tensor uniform = full_like(x, smoothing / static_cast<double>(x.size(-1)));
+      const Tensor all = soft_losses(x, uniform, weight);
+      losses = (1 - smoothing) * losses +
+               (options.ignore_index ? where(labels == *options.ignore_index, 0.0, all) : all);
+    }
+  }
+  return options.reduction == Reduction::mean ? sum(losses) / sum(counts)
+                                              : reduced(losses, options.reduction);
+}
 
 }  // namespace
 }  // namespace ops
@@ -85,6 +169,11 @@ Tensor ops::reduced(const Tensor& losses, Reduction reduction) {
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduction) {
+  return cross_entropy(logits, target, CrossEntropyOptions{.reduction = reduction});
+}
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& target,
+                     const CrossEntropyOptions& options) {
   constexpr const char* operation = ops::CrossEntropy::doc.name;
   const Shape& shape = detail::impl_of(logits, operation).shape;
   const detail::TensorImpl& wanted = detail::impl_of(target, operation);
@@ -99,14 +188,16 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduc
         ops::without_last(shape), shape, shape, name(wanted.dtype), wanted.shape);
   }
   const Tensor x = ops::floating(logits);
-  Tensor losses;
-  if (soft) {
-    losses = -sum(target.to(x.dtype()) * log_softmax(x), {-1});
-  } else {
-    const Tensor inputs[] = {x, target.to(Dtype::int64)};
-    losses = bind_all(ops::CrossEntropy{}, inputs)[0];
+  ops::check_options(x, options, soft);
+  if (!soft) {
+    return ops::label_losses(x, target.to(Dtype::int64), options);
   }
-  return ops::reduced(losses, reduction);
+  Tensor smooth = target.to(x.dtype());
+  if (options.label_smoothing > 0) {
+    smooth = (1 - options.label_smoothing) * smooth +
+             options.label_smoothing / static_cast<double>(shape.back());
+  }
+  return ops::reduced(ops::soft_losses(x, smooth, options.weight), options.reduction);
 }
 
 namespace ops {
@@ -119,6 +210,15 @@ std::vector<Sample> cross_entropy_samples() {
   const Tensor labels = tensor({2, 0, 3});
   const OperatorCall soft = [](std::span<const Tensor> in) {
     return cross_entropy(in[0], in[1], Reduction::mean);
+  };
+  const auto optional = [=](const CrossEntropyOptions& options) -> OperatorCall {
+    return [=](std::span<const Tensor> in) { return cross_entropy(in[0], labels, options); };
+  };
+  const auto weighted = [=](CrossEntropyOptions options) -> OperatorCall {
+    return [=](std::span<const Tensor> in) mutable {
+      options.weight = in[1];
+      return cross_entropy(in[0], labels, options);
+    };
   };
   return {
       {"mean", {sample_values({3, 4}, -3, 3, 1)}, with(labels, Reduction::mean)},
@@ -142,6 +242,14 @@ std::vector<Sample> cross_entropy_samples() {
       {"one-hot targets",
        {sample_values({3, 4}, -3, 3, 11), one_hot(labels, 4, {.dtype = float64})},
        soft},
+      {"smoothed labels", {sample_values({3, 4}, -3, 3, 12)}, optional({.label_smoothing = 0.1})},
+      {"an ignored label",
+       {sample_values({3, 4}, -3, 3, 13)},
+       optional({.ignore_index = 0, .label_smoothing = 0.2})},
+      {"weights", {sample_values({3, 4}, -3, 3, 14), sample_values({4}, 0.5, 2, 15)}, weighted({})},
+      {"all options",
+       {sample_values({3, 4}, -3, 3, 16), sample_values({4}, 0.5, 2, 17)},
+       weighted({.ignore_index = 3, .label_smoothing = 0.3})},
   };
 }
 

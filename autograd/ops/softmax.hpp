@@ -2,6 +2,8 @@
 
 #include <cadena/autograd/core/tensor.hpp>
 
+#include <optional>
+
 namespace cadena {
 
 // Along an axis, negative ones counting from the end; integers give float32. Rows are shifted by
@@ -31,10 +33,27 @@ enum class Reduction : std::uint8_t {
 /// Cross-entropy of softmax(logits), logits of shape [..., classes], with
 /// - int64 or uint8 labels in [0, classes), of shape [...]: -log softmax(logits)[label], or
 /// - floating targets of the logits' shape (one-hot or soft): -Σ_c target_c · log
-/// softmax(logits)_c. Error where shapes do not fit or a label is out of range. With labels the
-/// value is one pass over the logits and the gradient another.
+/// softmax(logits)_c, where a target of 0 against a logit of -∞ counts 0.
+/// Error where shapes do not fit or a label is out of range. With labels the value is one pass over
+/// the logits and the gradient another.
 Tensor cross_entropy(const Tensor& logits, const Tensor& target,
                      Reduction reduction = Reduction::mean);
+
+struct CrossEntropyOptions {
+  Tensor weight = {};                             ///< One a class: [classes].
+  std::optional<std::int64_t> ignore_index = {};  ///< A label whose examples do not count.
+  double label_smoothing = 0;                     ///< In [0, 1]; see below.
+  Reduction reduction = Reduction::mean;
+};
+
+/// The same with
+/// - `weight`: each class's part is multiplied by the weight of the class. For labels `mean` then
+///   divides by the sum of the weights of the labels, and not by the number of examples;
+/// - `ignore_index`: examples with this label, which need not be a class, have loss and gradient 0
+///   and do not count for `mean` (Error for soft targets);
+/// - `label_smoothing` ε: the target is (1 - ε) target + ε / classes (Szegedy et al. 2016).
+Tensor cross_entropy(const Tensor& logits, const Tensor& target,
+                     const CrossEntropyOptions& options);
 
 }  // namespace cadena
 
