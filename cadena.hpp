@@ -21,5 +21,6 @@
 #include <cadena/nn/nn.hpp>
 #include <cadena/optim/adagrad.hpp>
 #include <cadena/optim/adam.hpp>
+#include <cadena/optim/clip.hpp>
 #include <cadena/optim/rmsprop.hpp>
 #include <cadena/optim/sgd.hpp>

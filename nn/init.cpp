@@ -1,13 +1,19 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/linalg.hpp>
 #include <cadena/nn/init.hpp>
 
+#include <boost/math/special_functions/erf.hpp>
+
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numbers>
+#include <vector>
 
 namespace cadena::nn {
 namespace {
@@ -89,6 +95,108 @@ void uniform(Place place, double low, double high, const Generator& generator) {
 
 void normal(Place place, double mean, double deviation, const Generator& generator) {
   fill_normal(place, mean, deviation, generator, "normal");
+}
+
+namespace {
+
+/// The z with Φ(z) = p. Exact for small p; the upper half of the line is for the caller to mirror.
+double normal_quantile(double p) {
+  constexpr double least = std::numeric_limits<double>::min();
+  return -std::numbers::sqrt2 * boost::math::erfc_inv(2 * std::max(p, least));
+}
+
+double normal_probability(double z) { return std::erfc(-z / std::numbers::sqrt2) / 2; }
+
+}  // namespace
+
+void truncated_normal(Place place, double mean, double deviation, double low, double high,
+                      const Generator& generator) {
+  const NoGrad no_grad;
+  const TensorOptions options = options_of(place.cell(), "truncated_normal");
+  if (!(std::isfinite(mean) && std::isfinite(deviation) && deviation > 0 && std::isfinite(low) &&
+        std::isfinite(high) && low < high)) {
+    fail(
+        "truncated_normal: expected finite numbers, a deviation above 0 and low < high, got mean "
+        "{}, deviation {}, low {}, high {}",
+        mean, deviation, low, high);
+  }
+  // Where most of the interval is above the mean it is mirrored: probabilities near 0 are exact.
+  const double sign = low + high > 2 * mean ? -1 : 1;
+  const double from = sign * ((sign > 0 ? low : high) - mean) / deviation,
+               to = sign * ((sign > 0 ? high : low) - mean) / deviation;
+  const double least = normal_probability(from), most = normal_probability(to);
+  const Shape shape = place.cell().value().shape();
+  std::vector<double> values = rand(shape, {.dtype = float64}, generator).to_vector<double>();
+  parallel_for(std::ssize(values), 512, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      const double z = normal_quantile(least + (most - least) * values[i]);
+      values[i] = std::clamp(mean + sign * deviation * z, low, high);
+    }
+  });
+  place.cell().assign(from_vector(values, shape, options));
+}
+
+void identity(Place place) {
+  const Tensor value = place.cell().value();
+  if (value.dim() != 2) {
+    fail("identity: expected a matrix, got shape {}", value.shape());
+  }
+  place.cell().assign(eye(value.size(0), value.size(1), options_of(place.cell(), "identity")));
+}
+
+void sparse(Place place, double sparsity, double deviation, const Generator& generator) {
+  const NoGrad no_grad;
+  const Shape shape = place.cell().value().shape();
+  if (shape.size() != 2 || !(sparsity >= 0 && sparsity <= 1)) {
+    fail("sparse: expected a matrix and a sparsity in [0, 1], got shape {} and {}", shape,
+         sparsity);
+  }
+  fill_normal(place, 0, deviation, generator, "sparse");
+  const std::int64_t rows = shape[0], columns = shape[1];
+  const auto zeros_in_column =
+      static_cast<std::size_t>(std::ceil(sparsity * static_cast<double>(rows)));
+  std::vector<double> values = place.cell().value().to_vector<double>();
+  for (std::int64_t column = 0; column < columns; ++column) {
+    const auto order = randperm(rows, {}, generator).to_vector<std::int64_t>();
+    for (std::size_t k = 0; k < zeros_in_column; ++k) {
+      values[static_cast<std::size_t>(order[k] * columns + column)] = 0;
+    }
+  }
+  place.cell().assign(from_vector(values, shape, {.dtype = place.cell().value().dtype()}));
+}
+
+double calculate_gain(std::string_view nonlinearity, std::optional<double> slope) {
+  if (nonlinearity == "linear" || nonlinearity == "identity" || nonlinearity == "sigmoid") {
+    return 1;
+  }
+  if (nonlinearity == "tanh") {
+    return 5.0 / 3;
+  }
+  if (nonlinearity == "relu") {
+    return std::numbers::sqrt2;
+  }
+  if (nonlinearity == "leaky_relu") {
+    const double a = slope.value_or(0.01);
+    return std::sqrt(2 / (1 + a * a));
+  }
+  if (nonlinearity == "selu") {
+    return 0.75;
+  }
+  fail(
+      "calculate_gain: expected linear, identity, sigmoid, tanh, relu, leaky_relu or selu, got "
+      "\"{}\"",
+      nonlinearity);
+}
+
+void lecun_uniform(Place weight, const Generator& generator) {
+  constexpr const char* name = "lecun_uniform";
+  const double bound = std::sqrt(3.0) * kaiming_scale(weight, {.gain = 1}, name);
+  fill_uniform(weight, -bound, bound, generator, name);
+}
+
+void lecun_normal(Place weight, const Generator& generator) {
+  constexpr const char* name = "lecun_normal";
+  fill_normal(weight, 0, kaiming_scale(weight, {.gain = 1}, name), generator, name);
 }
 
 void xavier_uniform(Place weight, const XavierOptions& options) {

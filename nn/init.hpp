@@ -4,6 +4,7 @@
 #include <cadena/autograd/core/random.hpp>
 
 #include <optional>
+#include <string_view>
 
 namespace cadena::nn {
 
@@ -39,6 +40,26 @@ void uniform(Place place, double low, double high,
 /// Error unless both are finite and the deviation is at least 0.
 void normal(Place place, double mean, double deviation,
             const Generator& generator = default_generator());
+
+/// Normal, but never outside of [low, high]. Error unless low < high, and all are finite.
+void truncated_normal(Place place, double mean = 0, double deviation = 1, double low = -2,
+                      double high = 2, const Generator& generator = default_generator());
+/// The identity matrix: ones on the diagonal of a matrix of any shape. Error unless 2-d.
+void identity(Place place);
+/// Normal around 0; in each column ⌈sparsity·rows⌉ elements drawn at random are 0 (Martens 2010).
+/// Error unless 2-d and 0 <= sparsity <= 1.
+void sparse(Place place, double sparsity, double deviation = 0.01,
+            const Generator& generator = default_generator());
+
+/// What `gain` is to be so that a nonlinearity keeps the variance: 1 for "linear", "identity" and
+/// "sigmoid", 5/3 for "tanh", √2 for "relu", √(2 / (1 + slope²)) for "leaky_relu" (slope 0.01
+/// unless given), 3/4 for "selu". Error for other names.
+double calculate_gain(std::string_view nonlinearity, std::optional<double> slope = {});
+
+/// Uniform in ±√(3 / fan in) (LeCun et al. 1998): for sigmoid-like and SELU units.
+void lecun_uniform(Place weight, const Generator& generator = default_generator());
+/// Normal with deviation 1 / √(fan in).
+void lecun_normal(Place weight, const Generator& generator = default_generator());
 
 struct XavierOptions {
   double gain = 1;  ///< 5/3 for tanh, say.

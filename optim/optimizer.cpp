@@ -59,7 +59,7 @@ Optimizer::Optimizer(const char* name, std::vector<Members> groups)
       if (!cell.defined()) {
         fail("{}: parameter {} of group {} is undefined", name, i, index);
       }
-      if (!cell.requires_grad()) {
+      if (!cell.trainable()) {
         fail("{}: parameter {} of group {} ({} {}) takes no gradient", name, i, index,
              cadena::name(cell.value().dtype()), cell.value().shape());
       }

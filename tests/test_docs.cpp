@@ -42,6 +42,12 @@ struct Centering {
   }
 };
 
+struct Watched {
+  cd::nn::Hooked<cd::nn::Linear> hidden{784, 128};
+  cd::nn::Linear output{128, 10};
+  Tensor operator()(const Tensor& images) const { return output(cd::relu(hidden(images))); }
+};
+
 struct Autoencoder {
   cd::nn::Linear encoder{8, 3};
   cd::Parameter bias{cd::zeros({8})};
@@ -226,6 +232,31 @@ TEST_CASE("custom-models: freezing, and an optimizer's state in a file") {
   cd::io::load_safetensors(state, resumed.named_state());
   CHECK(resumed.steps() == 1);
   std::filesystem::remove(state);
+}
+
+TEST_CASE("custom-models: frozen parameters, hooks, clipping") {
+  Watched model;
+  const Tensor images = cd::rand({4, 784}), labels = cd::tensor({1, 2, 3, 4});
+  double largest = 0;
+  const cd::nn::LayerHook hook =
+      model.hidden.hook([&](std::span<const Tensor> inputs, const Tensor& output) {
+        largest = cd::amax(cd::abs(output)).item();
+        CHECK(inputs[0].shape() == cd::Shape{4, 784});
+      });
+  const cd::nn::LayerHook clipped =
+      model.hidden.hook([](auto, const Tensor& output) { return cd::clamp(output, -1, 1); });
+  cd::nn::cross_entropy(model(images), labels).backward();
+  CHECK(largest > 0);
+  const Tensor norm = cd::optim::clip_grad_norm(cd::nn::parameters(model), 1.0);
+  cd::optim::clip_grad_value(cd::nn::parameters(model), 0.1);
+  CHECK(norm.item() > 0);
+  CHECK(cd::amax(cd::abs(model.output.weight.grad())).item() <= 0.1F);
+
+  for (const cd::Cell& cell : cd::nn::parameters(model.hidden)) {
+    cell.requires_grad(false);
+  }
+  cd::nn::cross_entropy(model(images), labels).backward();
+  CHECK_FALSE(model.hidden->weight.grad().defined());
 }
 
 TEST_CASE("custom-models: parameter groups") {

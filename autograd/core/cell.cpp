@@ -8,6 +8,11 @@ namespace detail {
 struct CellState : Counted, Pooled {
   Tensor value;
   Ref<Node> leaf;
+  bool frozen = false;  // the leaf waits
+  const Ref<Node>& place() const {
+    static const Ref<Node> none;
+    return frozen ? none : leaf;
+  }
   static void destroy(CellState* state) noexcept { delete state; }
 };
 
@@ -57,13 +62,40 @@ void Cell::assign(const Tensor& value) const {
   put(value.detach());
 }
 
-void Cell::put(Tensor value) const { state_->value = detail::placed(value, state_->leaf); }
+void Cell::put(Tensor value) const { state_->value = detail::placed(value, state_->place()); }
 
 void Cell::reset(const Tensor& value) const {
-  const bool leaf = requires_grad();
-  const Cell fresh(value, leaf);
+  const Cell fresh(value, trainable());
   state_->leaf = fresh.state_->leaf;
-  state_->value = fresh.state_->value;
+  put(value.detach());
+}
+
+void Cell::set_grad(const Tensor& gradient) const {
+  const Tensor& own = value();
+  if (!requires_grad()) {
+    fail("set_grad: the cell ({} {}) takes no gradient", name(own.dtype()), own.shape());
+  }
+  if (gradient.defined() && (gradient.shape() != own.shape() || gradient.dtype() != own.dtype())) {
+    fail("set_grad: expected {} {}, got {} {}", name(own.dtype()), own.shape(),
+         name(gradient.dtype()), gradient.shape());
+  }
+  detail::put_gradient(*detail::as_leaf(state_->leaf.get()),
+                       gradient.defined() ? gradient.detach() : Tensor());
+}
+
+bool Cell::trainable() const {
+  value();
+  return state_->leaf.get() != nullptr;
+}
+
+void Cell::requires_grad(bool required) const {
+  if (!trainable()) {
+    fail("requires_grad: the cell ({} {}) is no parameter", name(value().dtype()), value().shape());
+  }
+  // Also what a backward pass through a graph made before may have left meanwhile.
+  detail::put_gradient(*detail::as_leaf(state_->leaf.get()), Tensor());
+  state_->frozen = !required;
+  put(value().detach());
 }
 
 }  // namespace cadena

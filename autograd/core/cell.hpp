@@ -31,7 +31,15 @@ class Cell {
   void assign(const Tensor& value) const;
   Tensor grad() const { return value().grad(); }
   void zero_grad() const { value().zero_grad(); }
+  /// Puts a gradient in the place of the one there is; an undefined one drops it. Error unless the
+  /// cell requires a gradient, and shape and dtype are its own.
+  void set_grad(const Tensor& gradient) const;
   bool requires_grad() const { return value().requires_grad(); }
+  /// Freezes a parameter (false) or makes it trained again; its gradient is dropped. Error for a
+  /// cell that is no parameter.
+  void requires_grad(bool required) const;
+  /// Whether it is a parameter, frozen or not.
+  bool trainable() const;
   /// Replaces shape and dtype too: for moving a model to another dtype.
   void reset(const Tensor& value) const;
 
@@ -82,6 +90,10 @@ template <bool trainable> class Field {
   void assign(const Tensor& value) const { cell_.assign(value); }
   Tensor grad() const { return cell_.grad(); }
   void zero_grad() const { cell_.zero_grad(); }
+  void set_grad(const Tensor& gradient) const { cell_.set_grad(gradient); }
+  bool requires_grad() const { return cell_.requires_grad(); }
+  /// Freezes the parameter (false) or makes it trained again; its gradient is dropped.
+  void requires_grad(bool required) const requires trainable { cell_.requires_grad(required); }
   const Shape& shape() const { return value().shape(); }
   Dtype dtype() const { return value().dtype(); }
   /// The place itself, shared: what optimizers and files work with.
@@ -97,7 +109,16 @@ template <bool trainable> class Field {
     }
     return fits;
   }
-  Cell copied() const { return cell_.defined() ? Cell(cell_.value().detach(), trainable) : Cell(); }
+  Cell copied() const {
+    if (!cell_.defined()) {
+      return Cell();
+    }
+    const Cell copy(cell_.value().detach(), trainable);
+    if (trainable && !cell_.requires_grad()) {
+      copy.requires_grad(false);
+    }
+    return copy;
+  }
   Cell cell_;
 };
 

@@ -187,10 +187,13 @@ Tensor Tensor::grad() const {
 
 void Tensor::zero_grad() const {
   if (Leaf* leaf = as_leaf(detail::impl_of(*this, "zero_grad").node.get())) {
-    Tensor none;  // the gradient, which dies outside of the lock
-    const std::lock_guard lock(leaf_mutex);
-    std::swap(leaf->gradient, none);
+    put_gradient(*leaf, Tensor());
   }
+}
+
+void detail::put_gradient(Leaf& leaf, Tensor gradient) {
+  const std::lock_guard lock(leaf_mutex);
+  std::swap(leaf.gradient, gradient);  // the old one dies outside of the lock
 }
 
 Tensor Tensor::detach() const {

@@ -54,6 +54,9 @@ struct Leaf : Node {
   static Ref<Node> make(Dtype dtype, const Shape& shape);
 };
 
+/// Puts a gradient (or none) in the place of the one that a leaf has.
+void put_gradient(Leaf& leaf, Tensor gradient);
+
 inline Leaf* as_leaf(Node* node) noexcept {
   return node != nullptr && node->is_leaf() ? static_cast<Leaf*>(node) : nullptr;
 }
