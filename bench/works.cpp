@@ -1,0 +1,231 @@
+#include "works.hpp"
+
+#include <cadena/cadena.hpp>
+
+#include "run.hpp"
+
+#include <memory>
+
+namespace cd = cadena;
+using cd::Tensor;
+
+namespace bench {
+namespace {
+
+Tensor random(const cd::Shape& shape, std::uint64_t seed, bool requires_grad = false,
+              double scale = 1) {
+  return cd::from_vector(numbers(cd::numel(shape), seed, scale), shape,
+                         {.requires_grad = requires_grad});
+}
+
+Fingerprint of(const Tensor& x) { return fingerprint(x.to_vector<float>()); }
+
+/// y = y * a + a, again and again: a node for each operator.
+Tensor chain(const Tensor& a, int nodes) {
+  Tensor y = a;
+  for (int i = 0; i < nodes; i += 2) {
+    y = y * a + a;
+  }
+  return y;
+}
+
+/// A chain built, differentiated and destroyed; the time of `count` of its nodes.
+Work differentiate_chain(int nodes, double count) {
+  const Tensor a = cd::full({}, 0.5, {.requires_grad = true});
+  return {.step =
+              [=] {
+                a.zero_grad();
+                chain(a, nodes).backward();
+              },
+          .result = [=] { return std::vector{of(a.grad())}; },
+          .count = count};
+}
+
+Work memory_of_nodes() {
+  return {.figure = [] {
+    const Tensor a = cd::full({}, 0.5, {.requires_grad = true});
+    chain(a, short_chain).backward();
+    const double before = process_bytes("VmRSS");
+    const Tensor y = chain(a, long_chain);
+    return (process_bytes("VmRSS") - before) / long_chain;
+  }};
+}
+
+struct Mlp {
+  std::vector<cd::nn::Linear> layers;
+  explicit Mlp(const std::vector<std::int64_t>& widths) {
+    for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
+      layers.emplace_back(widths[i], widths[i + 1]);
+      const double scale = initial_scale(widths[i]);
+      layers[i].weight.assign(random({widths[i + 1], widths[i]}, 2 * i + 10, false, scale));
+      layers[i].bias.assign(random({widths[i + 1]}, 2 * i + 11, false, scale));
+    }
+  }
+  Tensor operator()(Tensor x) const {
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      x = layers[i](x);
+      if (i + 1 < layers.size()) {
+        x = cd::relu(x);
+      }
+    }
+    return x;
+  }
+  static auto fields() { return cd::fields<&Mlp::layers>{}; }
+};
+
+Work train(const Perceptron& perceptron) {
+  struct State {
+    Mlp model;
+    cd::optim::Adam optimizer;
+    Tensor inputs, labels, loss;
+    explicit State(const Perceptron& p)
+        : model(p.widths),
+          optimizer(cd::nn::parameters(model), {.lr = learning_rate}),
+          inputs(random({p.batch, p.widths.front()}, 1)),
+          labels(cd::from_vector(indices(p.batch, p.widths.back(), 2), {p.batch})) {}
+  };
+  const auto state = std::make_shared<State>(perceptron);
+  return {.step =
+              [=] {
+                state->loss = cd::nn::cross_entropy(state->model(state->inputs), state->labels);
+                state->optimizer.zero_grad();
+                state->loss.backward();
+                state->optimizer.step();
+              },
+          .result =
+              [=] {
+                std::vector prints{of(state->loss)};
+                for (const cd::Cell& cell : cd::nn::parameters(state->model)) {
+                  prints.push_back(of(cell.value()));
+                }
+                return prints;
+              }};
+}
+
+Work update_by_adam() {
+  const cd::Parameter parameter(random({adam_parameters}, 1));
+  const auto optimizer = std::make_shared<cd::optim::Adam>(
+      std::vector<cd::Cell>{parameter.cell()}, cd::optim::AdamOptions{.lr = learning_rate});
+  cd::sum(parameter * random({adam_parameters}, 2)).backward();
+  return {.step = [=] { optimizer->step(); },
+          .result = [cell = parameter.cell()] { return std::vector{of(cell.value())}; }};
+}
+
+/// Forward and backward of a loss of one tensor.
+template <class Loss> Work differentiate(const Tensor& x, const Loss& loss) {
+  const auto last = std::make_shared<Tensor>();
+  return {.step =
+              [=] {
+                x.zero_grad();
+                *last = loss(x);
+                last->backward();
+              },
+          .result =
+              [=] {
+                return std::vector{of(*last), of(x.grad())};
+              }};
+}
+
+Work cross_entropy() {
+  const Tensor labels = cd::from_vector(indices(samples, classes, 2), {samples});
+  return differentiate(random({samples, classes}, 1, true),
+                       [=](const Tensor& x) { return cd::nn::cross_entropy(x, labels); });
+}
+
+Work elementwise_chain() {
+  return differentiate(random({elementwise_elements}, 1, true), [](const Tensor& x) {
+    return cd::sum(cd::tanh(2 * x + 1) * cd::sigmoid(x) + cd::exp(-cd::exp(x * x)));
+  });
+}
+
+/// Over the last axis, out of operators.
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const Tensor centred = x - cd::mean(x, {-1}, true);
+  const Tensor variance = cd::mean(cd::square(centred), {-1}, true);
+  return centred / cd::sqrt(variance + norm_epsilon) * weight + bias;
+}
+
+Work differentiate_layer_norm() {
+  const Tensor x = random({norm_rows, norm_features}, 1, true);
+  const Tensor weight = random({norm_features}, 2, true);
+  const Tensor bias = random({norm_features}, 3, true);
+  const Tensor upstream = random({norm_rows, norm_features}, 4);
+  const auto y = std::make_shared<Tensor>();
+  return {.step =
+              [=] {
+                x.zero_grad();
+                weight.zero_grad();
+                bias.zero_grad();
+                *y = layer_norm(x, weight, bias);
+                y->backward(upstream);
+              },
+          .result =
+              [=] {
+                return std::vector{of(*y), of(x.grad()), of(weight.grad()), of(bias.grad())};
+              }};
+}
+
+/// What a function without gradient gives.
+template <class Function> Work compute(const Function& f) {
+  const auto y = std::make_shared<Tensor>();
+  return {.step = [=] { *y = f(); }, .result = [=] { return std::vector{of(*y)}; }};
+}
+
+Work batched_products() {
+  const cd::Shape shape{products, product_size, product_size};
+  return compute([a = random(shape, 1), b = random(shape, 2)] { return cd::matmul(a, b); });
+}
+
+Work single_products() {
+  std::vector<Tensor> a, b;
+  for (std::uint64_t i = 0; i < products; ++i) {
+    a.push_back(random({product_size, product_size}, 2 * i));
+    b.push_back(random({product_size, product_size}, 2 * i + 1));
+  }
+  return compute([=] {
+    Tensor last;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      last = cd::matmul(a[i], b[i]);
+    }
+    return last;
+  });
+}
+
+Work reduce(const cd::Axes& axes) {
+  return compute(
+      [x = random({reduced[0], reduced[1], reduced[2]}, 1), axes] { return cd::sum(x, axes); });
+}
+
+Work gather_and_scatter() {
+  const cd::Shape shape{gather_rows, gather_columns};
+  const Tensor chosen = cd::from_vector(indices(cd::numel(shape), gather_rows, 2), shape);
+  return compute([x = random(shape, 1), zero = cd::zeros(shape), chosen] {
+    return cd::scatter_add(zero, 0, chosen, cd::gather(x, 0, chosen));
+  });
+}
+
+}  // namespace
+
+std::vector<Row> rows() {
+  std::vector<Row> all{
+      {"scalar_operator", [] { return differentiate_chain(short_chain, short_chain); }}};
+  for (const Perceptron& perceptron : perceptrons) {
+    all.push_back({perceptron.row, [perceptron] { return train(perceptron); }});
+  }
+  all.insert(all.end(), {{"adam_10m", update_by_adam},
+                         {"cross_entropy", cross_entropy},
+                         {"elementwise_chain", elementwise_chain},
+                         {"layer_norm", differentiate_layer_norm},
+                         {"products_batched", batched_products},
+                         {"products_single", single_products},
+                         {"sum_axis_0", [] { return reduce({0}); }},
+                         {"sum_axis_1", [] { return reduce({1}); }},
+                         {"sum_axis_2", [] { return reduce({2}); }},
+                         {"sum_all", [] { return reduce({}); }},
+                         {"gather_scatter", gather_and_scatter},
+                         {"chain_1m", [] { return differentiate_chain(long_chain, 1); }},
+                         {"node_memory", memory_of_nodes}});
+  return all;
+}
+
+}  // namespace bench

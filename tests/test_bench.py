@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Tests scripts/bench.py with programs that only pretend to measure."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import stat
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts"))
+import bench  # noqa: E402
+
+# Notes each call, and takes the figure from a list that holds one for each call.
+PROGRAM = """#!/usr/bin/env python3
+import json, os, pathlib, sys
+here, words = pathlib.Path(__file__), sys.argv[1:]
+if "--list" in words:
+    print("cross_entropy")
+    sys.exit()
+with open(here.parent / "calls", "a") as calls:
+    print(here.name, words[-1], os.environ.get("GLIBC_TUNABLES", ""), file=calls)
+if "--check" in words:
+    print(json.dumps({"name": words[-1], "check": [[1.0, 2.0], [%(value)s, 5.0]]}))
+    sys.exit()
+done = here.with_suffix(".done")
+count = len(done.read_text()) if done.exists() else 0
+done.write_text("x" * (count + 1))
+figures = %(figures)s
+figure = figures[count %% len(figures)]
+if %(tuned)s and "mmap_threshold" not in os.environ.get("GLIBC_TUNABLES", ""):
+    figure *= 4
+print(json.dumps({"name": words[-1], "figure": figure, "rested": 2 * figure, "memory": 3e6}))
+"""
+
+
+class BenchTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+
+    def program(self, name, figures, tuned=False, value="4.0"):
+        path = self.directory / name
+        path.write_text(PROGRAM % {"figures": figures, "tuned": tuned, "value": value})
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return path
+
+    def programs(self, **peer):
+        return bench.Programs(self.program("ours", [0.003, 0.001, 0.002]),
+                              self.program("peer", [0.004], **peer),
+                              self.program("limits", [0.001]))
+
+    def calls(self):
+        return [line.split()[0] for line in (self.directory / "calls").read_text().splitlines()]
+
+    def main(self, *words, programs=None):
+        output, errors = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            status = bench.main(list(words), build=lambda _: programs or self.programs(tuned=True))
+        return status, output.getvalue(), errors.getvalue()
+
+    def test_rounds_take_turns_and_medians_are_taken(self):
+        file = self.directory / "table.json"
+        status, output, _ = self.main("--rows", "^cross", "--rounds", "3", "--json", str(file))
+        self.assertEqual(status, 0)
+        calls = self.calls()
+        self.assertEqual(calls[-9:], ["ours", "peer", "limits"] * 3)
+        self.assertEqual(set(calls[:-9]), {"peer"})  # its arrangements were tried before
+
+        loop, rested = map(json.loads, file.read_text().splitlines())
+        self.assertEqual(loop["name"], "cross_entropy")
+        self.assertEqual(rested["name"], "cross_entropy_rested")
+        for record, factor in ((loop, 1), (rested, 2)):
+            self.assertAlmostEqual(record["ours"], 2.0 * factor)
+            self.assertAlmostEqual(record["peer"], 4.0 * factor)
+            self.assertAlmostEqual(record["ratio"], 2.0)
+            self.assertAlmostEqual(record["fraction_of_limit"], 0.5 / factor)
+            self.assertEqual((record["unit"], record["kind"]), ("ms", "compute-bound"))
+            self.assertEqual((record["peak_memory_ours"], record["peak_memory_peer"]), (3e6, 3e6))
+            self.assertIn("large mmap threshold", record["arrangement"])
+        self.assertIn("| 2.00 ms | 4.00 ms | 2.00 | compute | 0.50 | 3 / 3 | A |", output)
+        self.assertIn(f"- A: {loop['arrangement']}", output)
+
+    def test_a_row_bound_by_overhead_has_no_limit(self):
+        file = self.directory / "table.json"
+        self.main("--rows", "scalar", "--rounds", "1", "--json", str(file))
+        self.assertNotIn("limits", self.calls())
+        record = json.loads(file.read_text())
+        self.assertIsNone(record["limit"])
+        self.assertIsNone(record["fraction_of_limit"])
+        self.assertAlmostEqual(record["ours"], 3000)  # µs
+
+    def test_every_arrangement_is_tried(self):
+        blas = {"openblas-openmp": "/fast", "reference BLAS": "/slow"}
+        choices = bench.arrangements(blas)
+        self.assertEqual(len({choice.name for choice in choices}), len(choices))
+        self.assertEqual(choices[0].environment["LD_LIBRARY_PATH"], "/fast")
+        self.assertEqual({choice.environment["LD_LIBRARY_PATH"] for choice in choices},
+                         {"/fast", "/slow"})
+        self.assertEqual({choice.options for choice in choices}, {(), ("--keep-denormals",)})
+        self.assertTrue(any("GLIBC_TUNABLES" not in choice.environment for choice in choices))
+        self.assertNotIn("LD_LIBRARY_PATH", bench.arrangements({})[0].environment)
+
+    def test_check_tells_what_differs(self):
+        same = self.programs()
+        self.assertEqual(self.main("--check", "--rows", "sum", programs=same)[0], 0)
+        other = self.programs(value="4.1")
+        status, output, _ = self.main("--check", "--rows", "sum_all", programs=other)
+        self.assertEqual(status, 1)
+        self.assertIn("sum_all: DIFFERS by 2.0e-02", output)
+        self.assertEqual(bench.compare([[1, 1]], []), float("inf"))
+        self.assertEqual(bench.compare([[float("nan"), 1]], [[1, 1]]), float("inf"))
+        self.assertEqual(bench.compare([[0, 0]], [[0, 0]]), 0)
+
+    def test_the_page_has_table_machine_and_command(self):
+        with tempfile.NamedTemporaryFile("r", suffix=".md") as file:
+            page, bench.PAGE = bench.PAGE, pathlib.Path(file.name)
+            try:
+                self.main("--write-docs", "--rounds", "1")
+            finally:
+                bench.PAGE = page
+            text = file.read()
+        self.assertIn("./scripts/bench.sh --write-docs --rounds 1", text)
+        self.assertIn("| cores |", text)
+        for row in bench.ROWS:
+            self.assertIn(f"| {row.title} |", text)
+
+    def test_mistakes_are_told(self):
+        for words in (["--rows", "("], ["--rows", "no_such_row"], ["--rounds", "0"],
+                      ["--write-docs", "--rows", "sum"], ["--json", "/no/such/directory/file"]):
+            with self.assertRaises(SystemExit) as ended:
+                self.main(*words)
+            self.assertEqual(ended.exception.code, 2, words)
+        failing = self.directory / "failing"
+        failing.write_text("#!/bin/sh\necho out of memory >&2\nexit 3\n")
+        failing.chmod(0o755)
+        with self.assertRaisesRegex(bench.Problem, "status 3\nout of memory"):
+            bench.run(failing, ["sum_all"])
+
+
+if __name__ == "__main__":
+    os.environ.pop("GLIBC_TUNABLES", None)
+    unittest.main()
