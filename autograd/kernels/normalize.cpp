@@ -43,11 +43,11 @@ void gradient_of_rows(const NormalizeShape& s, bool centered, const RowMoments<T
     const std::int64_t at = r * n, first = r % s.groups * n;
     const T* factors = weight == nullptr ? weight : weight + first;
     const RowMoments<T>& moments = kept[r];
-    GradientSums<T> means = gradient_sums<Arch>(x + at, g + at, n, moments, factors);
+    GradientSums<T> means = gradient_sums<Arch>(x + at, g + at, n, moments, factors,
+                                                to_weight == nullptr ? nullptr : to_weight + first,
+                                                to_bias == nullptr ? nullptr : to_bias + first);
     means = {centered ? means.plain / static_cast<T>(n) : T(0), means.product / static_cast<T>(n)};
-    normalize_gradient_row<Arch>(x + at, g + at, n, moments, factors, means, dx + at,
-                                 to_weight == nullptr ? nullptr : to_weight + first,
-                                 to_bias == nullptr ? nullptr : to_bias + first);
+    normalize_gradient_row<Arch>(x + at, g + at, n, moments, factors, means, dx + at);
   };
   if (dweight == nullptr) {
     each<T>(s.rows(), n, [=]<class Arch>(std::int64_t r) {
@@ -72,7 +72,8 @@ void gradient_of_channels(const NormalizeShape& s, bool centered, const RowMomen
     for (std::int64_t c = 0; c < s.channels; ++c) {
       const std::int64_t part = at + c * s.inner;
       const GradientSums<T> of_channel =
-          gradient_sums<Arch>(x + part, g + part, s.inner, moments, static_cast<const T*>(nullptr));
+          gradient_sums<Arch>(x + part, g + part, s.inner, moments, static_cast<const T*>(nullptr),
+                              static_cast<T*>(nullptr), static_cast<T*>(nullptr));
       const T factor = or_else(weight, first + c, T(1)) / static_cast<T>(n);
       means.plain += of_channel.plain * factor;
       means.product += of_channel.product * factor;

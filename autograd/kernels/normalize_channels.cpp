@@ -98,9 +98,9 @@ void normalize_channels_gradient(const ChannelsShape& s, const ChannelMoments<T>
     T *products = memory.data(), *sums = products + rows;
     each<T>(rows, s.inner, [=]<class Arch>(std::int64_t r) {
       const std::int64_t at = r * s.inner;
-      const GradientSums<T> both =
-          gradient_sums<Arch>(x + at, g + at, s.inner, of_channel(moments, r % s.channels),
-                              static_cast<const T*>(nullptr));
+      const GradientSums<T> both = gradient_sums<Arch>(
+          x + at, g + at, s.inner, of_channel(moments, r % s.channels),
+          static_cast<const T*>(nullptr), static_cast<T*>(nullptr), static_cast<T*>(nullptr));
       products[r] = both.product;
       sums[r] = both.plain;
     });

@@ -69,44 +69,47 @@ CADENA_INLINE L<T> gradient_at(std::int64_t i, L<T> normal, L<T> g, const X& x, 
          x.scale.at(i, m...);
 }
 
-template <class T, class Weight>
+template <class T, class Weight, class Extra>
 CADENA_INLINE GradientSums<T> sums_of(const T* x, const T* g, std::int64_t n,
-                                      const RowMoments<T>& moments, Weight weight) {
+                                      const RowMoments<T>& moments, Weight weight, Extra extra) {
   const auto normal = normalized(x, moments);
   const auto [plain, product] = sum_two<Arch, T>(
       [&](std::int64_t i, auto... m) CADENA_INLINE_LAMBDA {
-        const L<T> weighted = load_at<Arch>(g + i, m...) * weight.at(i, m...);
-        return TwoSums<L<T>>{weighted, weighted * normal.at(i, m...)};
+        const L<T> gradient = load_at<Arch>(g + i, m...), value = normal.at(i, m...);
+        extra(i, gradient, value, m...);
+        const L<T> weighted = gradient * weight.at(i, m...);
+        return TwoSums<L<T>>{weighted, weighted * value};
       },
       n);
   return {plain, product};
 }
 
 template <class T, class Weight>
+CADENA_INLINE GradientSums<T> sums_of(const T* x, const T* g, std::int64_t n,
+                                      const RowMoments<T>& moments, Weight weight, T* dweight,
+                                      T* dbias) {
+  if (dweight == nullptr) return sums_of(x, g, n, moments, weight, [](auto...) {});
+  // Here and not where dx is stored: those stores wait for memory, and others behind them.
+  return sums_of(x, g, n, moments, weight,
+                 [=](std::int64_t i, L<T> gradient, L<T> value, auto... m) CADENA_INLINE_LAMBDA {
+                   const L<T> of_weight = load_at<Arch>(dweight + i, m...) + gradient * value;
+                   const L<T> of_bias = load_at<Arch>(dbias + i, m...) + gradient;
+                   store_at<Arch>(of_weight, dweight + i, m...);
+                   store_at<Arch>(of_bias, dbias + i, m...);
+                 });
+}
+
+template <class T, class Weight>
 CADENA_INLINE void gradient_row(const T* x, const T* g, std::int64_t n,
                                 const RowMoments<T>& moments, Weight weight,
-                                const GradientSums<T>& means, T* dx, T* dweight, T* dbias) {
+                                const GradientSums<T>& means, T* dx) {
   const auto normal = normalized(x, moments);
   const Same<T> plain{L<T>(means.plain)}, product{L<T>(means.product)};
-  // All is loaded before something is stored: arrays whose rows are pages apart look to the machine
-  // as if they overlapped.
-  if (dweight == nullptr) {
-    each_lane<T, Arch>(n, [&](std::int64_t i, auto... m) {
-      const L<T> gradient = load_at<Arch>(g + i, m...), value = normal.at(i, m...);
-      store_at<Arch>(gradient_at<T>(i, value, gradient, normal, weight, plain, product, m...),
-                     dx + i, m...);
-    });
-  } else {
-    each_lane<T, Arch>(n, [&](std::int64_t i, auto... m) {
-      const L<T> gradient = load_at<Arch>(g + i, m...), value = normal.at(i, m...);
-      const L<T> of_x = gradient_at<T>(i, value, gradient, normal, weight, plain, product, m...);
-      const L<T> of_weight = load_at<Arch>(dweight + i, m...) + gradient * value;
-      const L<T> of_bias = load_at<Arch>(dbias + i, m...) + gradient;
-      store_at<Arch>(of_x, dx + i, m...);
-      store_at<Arch>(of_weight, dweight + i, m...);
-      store_at<Arch>(of_bias, dbias + i, m...);
-    });
-  }
+  each_lane<T, Arch>(n, [&](std::int64_t i, auto... m) {
+    store_at<Arch>(gradient_at<T>(i, normal.at(i, m...), load_at<Arch>(g + i, m...), normal, weight,
+                                  plain, product, m...),
+                   dx + i, m...);
+  });
 }
 
 }  // namespace
@@ -142,19 +145,18 @@ void normalize_row(const T* x, std::int64_t n, const RowMoments<T>& moments, con
 
 template <class Arch, class T>
 GradientSums<T> gradient_sums(const T* x, const T* g, std::int64_t n, const RowMoments<T>& moments,
-                              const T* weight) {
-  return weight == nullptr ? sums_of(x, g, n, moments, Same<T>{L<T>(T(1))})
-                           : sums_of(x, g, n, moments, Each<T>{weight});
+                              const T* weight, T* dweight, T* dbias) {
+  return weight == nullptr ? sums_of(x, g, n, moments, Same<T>{L<T>(T(1))}, dweight, dbias)
+                           : sums_of(x, g, n, moments, Each<T>{weight}, dweight, dbias);
 }
 
 template <class Arch, class T>
 void normalize_gradient_row(const T* x, const T* g, std::int64_t n, const RowMoments<T>& moments,
-                            const T* weight, const GradientSums<T>& means, T* dx, T* dweight,
-                            T* dbias) {
+                            const T* weight, const GradientSums<T>& means, T* dx) {
   if (weight == nullptr) {
-    gradient_row(x, g, n, moments, Same<T>{L<T>(T(1))}, means, dx, dweight, dbias);
+    gradient_row(x, g, n, moments, Same<T>{L<T>(T(1))}, means, dx);
   } else {
-    gradient_row(x, g, n, moments, Each<T>{weight}, means, dx, dweight, dbias);
+    gradient_row(x, g, n, moments, Each<T>{weight}, means, dx);
   }
 }
 
@@ -167,8 +169,7 @@ void normalize_part(const T* x, std::int64_t n, const RowMoments<T>& moments, T 
 template <class Arch, class T>
 void normalize_gradient_part(const T* x, const T* g, std::int64_t n, const RowMoments<T>& moments,
                              T weight, const GradientSums<T>& means, T* dx) {
-  gradient_row(x, g, n, moments, Same<T>{weight}, means, dx, static_cast<T*>(nullptr),
-               static_cast<T*>(nullptr));
+  gradient_row(x, g, n, moments, Same<T>{weight}, means, dx);
 }
 
 template <class Arch, class T>
@@ -225,10 +226,10 @@ void normalize_gradient_columns(const T* x, const T* g, std::int64_t n,
   template void normalize_row<Arch, T>(const T*, std::int64_t, const RowMoments<T>&, const T*,    \
                                        const T*, T*);                                             \
   template GradientSums<T> gradient_sums<Arch, T>(const T*, const T*, std::int64_t,               \
-                                                  const RowMoments<T>&, const T*);                \
+                                                  const RowMoments<T>&, const T*, T*, T*);        \
   template void normalize_gradient_row<Arch, T>(const T*, const T*, std::int64_t,                 \
                                                 const RowMoments<T>&, const T*,                   \
-                                                const GradientSums<T>&, T*, T*, T*);              \
+                                                const GradientSums<T>&, T*);                      \
   template void normalize_part<Arch, T>(const T*, std::int64_t, const RowMoments<T>&, T, T, T*);  \
   template void normalize_gradient_part<Arch, T>(                                                 \
       const T*, const T*, std::int64_t, const RowMoments<T>&, T, const GradientSums<T>&, T*);     \

@@ -17,15 +17,14 @@ template <class T> struct GradientSums { T plain, product; };
 template <class Arch, class T>
 void normalize_row(const T* x, std::int64_t n, const RowMoments<T>& moments, const T* weight,
                    const T* bias, T* out);
+/// Also adds g x̂ to dweight and g to dbias, unless both are null.
 template <class Arch, class T>
 GradientSums<T> gradient_sums(const T* x, const T* g, std::int64_t n, const RowMoments<T>& moments,
-                              const T* weight);
-/// dx = scale (g weight - means.plain - x̂ means.product); adds to dweight and dbias
-/// unless both are null.
+                              const T* weight, T* dweight, T* dbias);
+/// dx = scale (g weight - means.plain - x̂ means.product).
 template <class Arch, class T>
 void normalize_gradient_row(const T* x, const T* g, std::int64_t n, const RowMoments<T>& moments,
-                            const T* weight, const GradientSums<T>& means, T* dx, T* dweight,
-                            T* dbias);
+                            const T* weight, const GradientSums<T>& means, T* dx);
 
 // With one for the whole row.
 
