@@ -40,4 +40,35 @@ struct Softplus {
   Tensor operator()(const Tensor& x) const { return softplus(x); }
 };
 
+struct Selu {
+  Tensor operator()(const Tensor& x) const { return selu(x); }
+};
+
+struct Mish {
+  Tensor operator()(const Tensor& x) const { return mish(x); }
+};
+
+struct Hardtanh {
+  double min_val = -1, max_val = 1;
+  Tensor operator()(const Tensor& x) const { return hardtanh(x, min_val, max_val); }
+};
+
+struct Hardswish {
+  Tensor operator()(const Tensor& x) const { return hardswish(x); }
+};
+
+struct Softsign {
+  Tensor operator()(const Tensor& x) const { return softsign(x); }
+};
+
+struct LogSigmoid {
+  Tensor operator()(const Tensor& x) const { return logsigmoid(x); }
+};
+
+/// Halves the axis.
+struct Glu {
+  std::int64_t axis = -1;
+  Tensor operator()(const Tensor& x) const { return glu(x, axis); }
+};
+
 }  // namespace cadena::nn

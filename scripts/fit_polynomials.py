@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Prints the coefficients of the functions of lanes (autograd/kernels/lane_*.hpp), lowest power
 first, and the error of each fit. Needs mpmath. Method: Remez exchange, weighted."""
-from mpmath import mp, mpf, exp, log, sin, cos, sqrt, erf, erfc, pi, matrix, lu_solve, linspace
+from mpmath import (mp, mpf, exp, log, sin, cos, sinh, asin, atan, sqrt, erf, erfc, pi, loggamma,
+                    digamma, findroot, matrix, lu_solve)
 
 mp.dps = 60
 
@@ -68,6 +69,35 @@ def erfc_tail(k):
     return lambda q: (1.5 + 3 * x(q)) * exp(x(q) ** 2) * erfc(x(q))
 
 
+def odd_tail(f, limit):
+    """(f(x) / x - 1) / x^2 of z = x^2 for an odd f with f(x) = x + limit x^3 + ..."""
+    return safe(lambda z: (f(sqrt(z)) / sqrt(z) - 1) / z, limit)
+
+
+exp2_over_r = safe(lambda r: (2**r - 1) / r, log(2))
+sin_pi = safe(lambda z: sin(pi * sqrt(z)) / (pi * sqrt(z)), mpf(1))
+log_gamma = safe(lambda t: loggamma(2 + t) / t, 1 - mp.euler)
+digamma_zero = findroot(digamma, mpf("1.4616"))
+
+
+def stirling(z):
+    """x (ln gamma(x) - (x - 1/2) ln x + x - ln(2 pi) / 2) of z = 1 / x^2."""
+    x = 1 / sqrt(z)
+    return x * (loggamma(x) - (x - 0.5) * log(x) + x - log(2 * pi) / 2)
+
+
+def digamma_middle(t):
+    """x (x + 1) digamma(x) / (x - its zero), x = 2 + t."""
+    x = 2 + t
+    return x * (x + 1) * digamma(x) / (x - digamma_zero)
+
+
+def digamma_tail(z):
+    """x^2 (ln x - 1 / (2 x) - digamma(x)) of z = 1 / x^2."""
+    x = 1 / sqrt(z)
+    return (log(x) - 1 / (2 * x) - digamma(x)) / z
+
+
 if __name__ == "__main__":
     # e^r = 1 + r + r^2 P(r), |r| <= ln(2)/2
     for type_name, degree in (("float", 4), ("double", 9)):
@@ -94,3 +124,23 @@ if __name__ == "__main__":
         f = erfc_tail(k)
         fit = remez(f, degree, -1, (end - k) / (end + k), lambda q: 1 / f(q))
         show(f"erfc {type_name}", fit)
+    # 2^r = 1 + r P(r), |r| <= 1/2
+    for type_name, degree in (("float", 5), ("double", 10)):
+        show(f"exp2 {type_name}", remez(exp2_over_r, degree, -0.505, 0.505))
+    # sinh x = x + x z P(z), z = x^2, x <= 1
+    for type_name, degree in (("float", 3), ("double", 6)):
+        show(f"sinh {type_name}", remez(odd_tail(sinh, mpf(1) / 6), degree, 0, 1))
+    # asin x = x + x z P(z), atan x = x + x z P(z), z = x^2, x <= 1/2
+    for type_name, degree in (("float", 4), ("double", 11)):
+        show(f"asin {type_name}", remez(odd_tail(asin, mpf(1) / 6), degree, 0, 0.25))
+    for type_name, degree in (("float", 4), ("double", 11)):
+        show(f"atan {type_name}", remez(odd_tail(atan, -mpf(1) / 3), degree, 0, 0.25))
+    # sin(pi r) / (pi r) = P(r^2), |r| <= 1/2
+    show("sin(pi r)", remez(sin_pi, 8, 0, 0.25))
+    # ln gamma(2 + t) = t P(t), -3/4 <= t <= 1/4; Stirling's remainder for x >= 6.25
+    show("lgamma", remez(log_gamma, 19, -0.75, 0.25))
+    show("lgamma, Stirling", remez(stirling, 8, mpf("1e-12"), 1 / mpf("6.25") ** 2))
+    # digamma(x) = (x - zero) P(x - 2) / (x (x + 1)) for 1 <= x <= 3; what remains for x >= 6
+    print("zero of digamma:", mp.nstr(digamma_zero, 45))
+    show("digamma", remez(digamma_middle, 18, -1, 1))
+    show("digamma, large", remez(digamma_tail, 7, mpf("1e-12"), 1 / mpf(36)))

@@ -37,7 +37,7 @@ wrong=$(awk -v elementwise="$elementwise" '
     if (path == "autograd/kernels/parallel.hpp") return from != "core"
     # An optimizer is a recurrence that kernels run.
     if (from == "optim") return path ~ /^autograd\/kernels\/(level|recurrence|recurrence_loops)\.hpp$/
-    return from == "kernels" && path ~ /^autograd\/ops\/(elementary|functor)\.hpp$/
+    return from == "kernels" && path ~ /^autograd\/ops\/(elementary(_[a-z]+)?|functor)\.hpp$/
   }
   function heavy(name) {
     if (name ~ /^(oneapi\/)?tbb(\/|\.h)/) return "TBB"

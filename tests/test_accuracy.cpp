@@ -92,8 +92,9 @@ template <class T> std::vector<T> special_values() {
 }
 
 /// Distance of `got` from `exact` in ulp of T; infinite where one is NaN or infinite, or a zero has
-/// the wrong sign. A subnormal float may be 0.
-template <class T> double ulp_error(T got, Real exact) {
+/// the wrong sign. A subnormal float may be 0. With a `scale` larger than the result an ulp is one
+/// of that.
+template <class T> double ulp_error(T got, Real exact, Real scale = 0) {
   constexpr double wrong = std::numeric_limits<double>::infinity();
   using Limits = std::numeric_limits<T>;
   if (std::isnan(exact)) return std::isnan(got) ? 0 : wrong;
@@ -106,7 +107,7 @@ template <class T> double ulp_error(T got, Real exact) {
   }
   if (sizeof(T) == 4 && got == 0 && std::abs(exact) < Limits::min()) return 0;
   int exponent;  // 2^(exponent - 1) <= |rounded| < 2^exponent
-  std::frexp(rounded, &exponent);
+  std::frexp(std::max(std::abs(rounded), T(scale)), &exponent);
   const int digits = std::max(exponent, Limits::min_exponent) - Limits::digits;
   return double(std::ldexp(std::abs(Real(got) - exact), -digits));
 }
@@ -129,9 +130,14 @@ struct Worst {
   double x = 0, y = 0;
 };
 
-template <class T, class F, class Reference, std::size_t... k>
-void look_at(Worst& worst, F f, Reference reference, const std::vector<T> (&in)[sizeof...(k)],
-             bool flush, std::index_sequence<k...>) {
+/// The references of most functions have no scale beside them.
+struct NoScale {
+  Real operator()(auto...) const { return 0; }
+};
+
+template <class T, class F, class Reference, class Scale, std::size_t... k>
+void look_at(Worst& worst, F f, Reference reference, Scale scale,
+             const std::vector<T> (&in)[sizeof...(k)], bool flush, std::index_sequence<k...>) {
   using L = Lane<T, Arch>;
   T out[L::width];
   const int n = int(in[0].size());
@@ -142,12 +148,11 @@ void look_at(Worst& worst, F f, Reference reference, const std::vector<T> (&in)[
       f(L::load_partial(in[k].data() + i, count)...).store_partial(out, count);
     }
     for (int j = 0; j < count; ++j) {
-      const double ulp = ulp_error(
-          out[j],
-          reference(Real(in[k][static_cast<std::size_t>(i) + static_cast<std::size_t>(j)])...));
+      const std::size_t at = static_cast<std::size_t>(i) + static_cast<std::size_t>(j);
+      const double ulp =
+          ulp_error(out[j], reference(Real(in[k][at])...), scale(Real(in[k][at])...));
       if (ulp > worst.ulp) {
-        worst = {ulp, in[0][static_cast<std::size_t>(i) + static_cast<std::size_t>(j)],
-                 in[sizeof...(k) - 1][static_cast<std::size_t>(i) + static_cast<std::size_t>(j)]};
+        worst = {ulp, in[0][at], in[sizeof...(k) - 1][at]};
       }
     }
   }
@@ -163,8 +168,9 @@ void report(const char* name, const char* type, int arguments, const Worst& wors
   CHECK(worst.ulp <= 4);
 }
 
-template <class T, class F, class Reference>
-void worst_ulp(const char* name, F f, Reference reference, std::vector<Range> ranges) {
+template <class T, class F, class Reference, class Scale = NoScale>
+void worst_ulp(const char* name, F f, Reference reference, std::vector<Range> ranges,
+               Scale scale = {}) {
   Worst worst;
   ranges.push_back(every_bit_pattern);
   std::mt19937_64 engine(1);
@@ -173,10 +179,10 @@ void worst_ulp(const char* name, F f, Reference reference, std::vector<Range> ra
     for (Range range : ranges) {
       std::vector<T> in[1];
       for (int i = 0; i < points(); ++i) in[0].push_back(draw<T>(range, engine));
-      look_at<T>(worst, f, reference, in, flush, std::index_sequence<0>{});
+      look_at<T>(worst, f, reference, scale, in, flush, std::index_sequence<0>{});
     }
     std::vector<T> in[1] = {special_values<T>()};
-    look_at<T>(worst, f, reference, in, flush, std::index_sequence<0>{});
+    look_at<T>(worst, f, reference, scale, in, flush, std::index_sequence<0>{});
   }
   report(name, type_name<T>, 1, worst);
 }
@@ -196,7 +202,7 @@ void worst_ulp_of_two(const char* name, F f, Reference reference,
         in[0].push_back(draw<T>(first, engine));
         in[1].push_back(draw<T>(second, engine));
       }
-      look_at<T>(worst, f, reference, in, flush, two);
+      look_at<T>(worst, f, reference, NoScale{}, in, flush, two);
     }
     std::vector<T> in[2];
     for (T x : special_values<T>()) {
@@ -205,7 +211,7 @@ void worst_ulp_of_two(const char* name, F f, Reference reference,
         in[1].push_back(y);
       }
     }
-    look_at<T>(worst, f, reference, in, flush, two);
+    look_at<T>(worst, f, reference, NoScale{}, in, flush, two);
   }
   report(name, type_name<T>, 2, worst);
 }
@@ -263,6 +269,8 @@ template <class T> void table() {
       "softplus", [](auto x) { return softplus(x); },
       [](Real x) { return x > 100 ? x + std::exp(-x) : std::log1p(std::exp(x)); },
       {{-10, 10}, {-90, 90}, {-104, -86}, {-750, 750}, {-746, -700}, small, minus_small});
+  worst_ulp<T>("mish", [](auto x) { return mish(x); }, reference_mish,
+               {{-10, 10}, {-92, -80}, {-115, 90}, {-752, -700}, {-760, 750}, small, minus_small});
   worst_ulp<T>(
       "sqrt", [](auto x) { return sqrt(x); }, [](Real x) { return std::sqrt(x); }, {{0, 100}});
   worst_ulp<T>(
@@ -322,6 +330,98 @@ template <class T> void table() {
       [](Real x, Real y) { return std::copysign(x, y); }, {});
 }
 
+/// Powers of two, trigonometric and hyperbolic functions.
+template <class T> void table_of_functions() {
+  constexpr Spread log_spread = Spread::logarithmic;
+  const Range small{1e-12, 0.1, log_spread}, minus_small{-1e-12, -0.1, log_spread};
+  worst_ulp<T>(
+      "exp2", [](auto x) { return exp2(x); }, [](Real x) { return std::exp2(x); },
+      {{-1, 1}, {-126, 128}, {-150, -126}, {127, 129}, {-1076, -1020}, {-1022, 1025}});
+  worst_ulp<T>(
+      "log2", [](auto x) { return log2(x); }, [](Real x) { return std::log2(x); },
+      {{0.5, 2},
+       {0.9, 1.1},
+       {1e-37, 1e37, log_spread},
+       {1e-45, 1e-37, log_spread},
+       {1e-323, 1e-300, log_spread},
+       {0, 1000}});
+  worst_ulp<T>(
+      "tan", [](auto x) { return tan(x); }, [](Real x) { return std::tan(x); },
+      {{-1, 1},
+       {-10, 10},
+       {-1000, 1000},
+       {1e3, 1e6, log_spread},
+       {-1e12, -1e6, log_spread},
+       {1.57, 1.5715},
+       small,
+       minus_small});
+  const std::vector<Range> within_one{{-1, 1},     {-0.55, -0.45}, {0.45, 0.55}, {0.99, 1},
+                                      {-1, -0.99}, small,          minus_small};
+  worst_ulp<T>(
+      "asin", [](auto x) { return asin(x); }, [](Real x) { return std::asin(x); }, within_one);
+  worst_ulp<T>(
+      "acos", [](auto x) { return acos(x); }, [](Real x) { return std::acos(x); }, within_one);
+  worst_ulp<T>(
+      "atan", [](auto x) { return atan(x); }, [](Real x) { return std::atan(x); },
+      {{-1, 1},
+       {-5, 5},
+       {0.4, 0.6},
+       {0.9, 1.1},
+       {1.8, 2.2},
+       {1, 1e20, log_spread},
+       small,
+       minus_small});
+  worst_ulp<T>(
+      "sinh", [](auto x) { return sinh(x); }, [](Real x) { return std::sinh(x); },
+      {{-1, 1}, {-5, 5}, {-90, 90}, {88, 90}, {-711, 711}, {709, 711}, small, minus_small});
+  worst_ulp<T>(
+      "cosh", [](auto x) { return cosh(x); }, [](Real x) { return std::cosh(x); },
+      {{-1, 1}, {-5, 5}, {-90, 90}, {88, 90}, {-711, 711}, {709, 711}, small, minus_small});
+  worst_ulp_of_two<T>(
+      "atan2", [](auto y, auto x) { return atan2(y, x); },
+      [](Real y, Real x) { return std::atan2(y, x); },
+      {{{-1, 1}, {-1, 1}},
+       {{-1, 1}, {-100, 100}},
+       {{-100, 100}, {-1, 1}},
+       {{0.4, 0.6}, {0.9, 1.1}},
+       {{0.9, 1.1}, {0.9, 1.1}},
+       {{1e-30, 1e30, log_spread}, {-1e30, -1e-30, log_spread}},
+       {{1e-320, 1e-300, log_spread}, {1e-320, 1e-300, log_spread}}});
+}
+
+/// The gamma function's. In float64 they are as exact as their terms where they cross zero on the
+/// negative axis.
+template <class T> void table_of_gamma() {
+  constexpr Spread log_spread = Spread::logarithmic;
+  const Range small{1e-12, 0.1, log_spread}, minus_small{-1e-12, -0.1, log_spread};
+  const std::vector<Range> positive{
+      {0, 1},     {0.45, 0.55},   {0.9, 1.1},           {0.999999, 1.000001},  {1, 3},
+      {1.4, 1.6}, {1.46, 1.4633}, {1.9, 2.1},           {1.999999, 2.000001},  {2, 7},
+      {5, 12},    {6, 40},        {1, 1e4, log_spread}, {1, 1e30, log_spread}, small};
+  std::vector<Range> all = positive;
+  for (Range range : {minus_small, Range{-1, 0}, Range{-2, 0}, Range{-4, -1}, Range{-20, 0},
+                      Range{-200, -20}, Range{-1e6, -1, log_spread}}) {
+    all.push_back(range);
+  }
+  const auto in_double = [](auto scale) {
+    return [scale](Real x) { return sizeof(T) == 8 ? scale(x) : Real(0); };
+  };
+  worst_ulp<T>(
+      "lgamma", [](auto x) { return lgamma(x); }, reference_lgamma, all,
+      in_double(scale_of_lgamma));
+  worst_ulp<T>(
+      "digamma", [](auto x) { return digamma(x); },
+      [](Real x) { return reference_polygamma(0, x); }, all,
+      in_double([](Real x) { return scale_of_polygamma(0, x); }));
+  static const char* const names[] = {"", "polygamma1", "polygamma2", "polygamma3", "polygamma4"};
+  for (int n = 1; n <= 4; ++n) {
+    worst_ulp<T>(
+        names[n], [n](auto x) { return polygamma(n, x); },
+        [n](Real x) { return reference_polygamma(n, x); }, all,
+        in_double([n](Real x) { return scale_of_polygamma(n, x); }));
+  }
+}
+
 }  // namespace
 
 #ifndef CADENA_KERNEL_PASS
@@ -333,4 +433,15 @@ template <class T> void table() {
 TEST_CASE("functions of lanes are within 4 ulp, pass " CADENA_TEXT(CADENA_KERNEL_PASS)) {
   table<float>();
   table<double>();
+}
+
+TEST_CASE(
+    "powers, angles and hyperbolic functions of lanes, pass " CADENA_TEXT(CADENA_KERNEL_PASS)) {
+  table_of_functions<float>();
+  table_of_functions<double>();
+}
+
+TEST_CASE("gamma functions of lanes, pass " CADENA_TEXT(CADENA_KERNEL_PASS)) {
+  table_of_gamma<float>();
+  table_of_gamma<double>();
 }

@@ -322,6 +322,12 @@ TEST_CASE("numerics: subgradients as the table says") {
   CHECK(slopes([](auto x) { return cd::relu(x); }, {0}) == Values{0});
   CHECK(slopes([](auto x) { return cd::leaky_relu(x, 0.2); }, {0}) == Values{0.2});
   CHECK(slopes([](auto x) { return cd::elu(x, 0.7); }, {0}) == Values{0.7});
+  CHECK(slopes([](auto x) { return cd::selu(x); }, {0})[0] ==
+        Approx(1.0507 * 1.6733).epsilon(1e-4));
+  CHECK(slopes([](auto x) { return cd::hardtanh(x); }, {-1, 0, 1}) == Values{0, 1, 0});
+  CHECK(slopes([](auto x) { return cd::hardswish(x); }, {-3, 3}) == Values{0, 1});
+  CHECK(slopes([](auto y) { return cd::atan2(y, 0.0); }, {0}) == Values{0});
+  CHECK(slopes([](auto x) { return cd::atan2(0.0, x); }, {0}) == Values{0});
   CHECK(slopes([](auto x) { return cd::abs(x); }, {0}) == Values{0});
   CHECK(slopes([](auto x) { return cd::sign(x); }, {0, 1}) == Values{0, 0});
   CHECK(slopes([](auto x) { return cd::floor(x); }, {1, 1.5}) == Values{0, 0});

@@ -24,7 +24,7 @@ using namespace support;
 constexpr TensorOptions wide{.dtype = float64};
 
 const auto cubic = elementwise("cubic", [](auto x) { return x * x * x - 2.0 * x; });
-const auto mish = elementwise("mish", [](auto x) { return x * tanh(log1p(exp(x))); });
+const auto own_mish = elementwise("mish", [](auto x) { return x * tanh(log1p(exp(x))); });
 const auto product = elementwise("product", [](auto x, auto y) { return x * x * exp(y); });
 const auto bent = elementwise("bent", [](auto x) { return where(x > 0.0, x * x, -x * 0.5); });
 
@@ -58,7 +58,7 @@ TEST_CASE("values in float64, float32 and from integers") {
   CHECK(cubic(tensor({1.5})).dtype() == float32);
   CHECK(cubic(tensor({1, 2})).dtype() == float32);
   CHECK(values(cubic(tensor({1, 2}))) == Values{-1, 4});
-  CHECK(values(mish(tensor({0.7}, wide)))[0] ==
+  CHECK(values(own_mish(tensor({0.7}, wide)))[0] ==
         Approx(0.7 * std::tanh(std::log1p(std::exp(0.7)))).epsilon(1e-14));
   CHECK_THROWS_AS(cubic(tensor({true})), Error);
   CHECK_THROWS_AS(cubic(tensor({1}, {.dtype = uint8})), Error);
@@ -221,17 +221,17 @@ TEST_CASE("every length of tail gives the same values, and writes no further") {
   const Tensor all = linspace(-3, 3, 71, wide);
   for (Dtype dtype : {float32, float64}) {
     const Tensor x = all.to(dtype);
-    const Values whole = values(mish(x));
+    const Values whole = values(own_mish(x));
     for (std::int64_t n = 0; n <= 70; ++n) {
       const Tensor part = slice(x, 0, 0, n).contiguous().requires_grad_leaf();
-      const Tensor y = mish(part);
+      const Tensor y = own_mish(part);
       const Values got = values(y);
       REQUIRE(got.size() == static_cast<std::size_t>(n));
       CHECK(std::equal(got.begin(), got.end(), whole.begin()));
       if (n > 0) {
         const Values slope = values(grad(sum(y), {part})[0]);
         const Tensor one = slice(x, 0, n - 1, n).contiguous().requires_grad_leaf();
-        CHECK(slope.back() == grad(sum(mish(one)), {one})[0].item());
+        CHECK(slope.back() == grad(sum(own_mish(one)), {one})[0].item());
       }
     }
   }

@@ -15,8 +15,9 @@ namespace {
 
 using Real = long double;
 
-/// Distance from the exact value in ulp of T; a subnormal float32 may be 0.
-template <class T> double ulp_error(T got, Real exact) {
+/// Distance from the exact value in ulp of T, or of `scale` if that is larger; a subnormal float32
+/// may be 0.
+template <class T> double ulp_error(T got, Real exact, Real scale) {
   using Limits = std::numeric_limits<T>;
   constexpr double wrong = std::numeric_limits<double>::infinity();
   const T rounded = static_cast<T>(exact);
@@ -31,7 +32,7 @@ template <class T> double ulp_error(T got, Real exact) {
     return next ? 1 : wrong;
   }
   int exponent;
-  std::frexp(rounded, &exponent);
+  std::frexp(std::max(std::abs(rounded), static_cast<T>(scale)), &exponent);
   const int digits = std::max(exponent, Limits::min_exponent) - Limits::digits;
   return static_cast<double>(std::ldexp(std::abs(static_cast<Real>(got) - exact), -digits));
 }
@@ -87,7 +88,9 @@ template <class T> Worst worst_of(const OperatorEntry& entry) {
     for (const std::vector<T>& numbers : values) {
       at.push_back(numbers[i]);
     }
-    const double ulp = ulp_error<T>(got[i], entry.reference(at));
+    const bool scaled = sizeof(T) == 8 && entry.scale;
+    const double ulp =
+        ulp_error<T>(got[i], entry.reference(at), scaled ? entry.scale(at) : Real(0));
     if (ulp > worst.ulp) {
       worst = {ulp, std::vector<double>(at.begin(), at.end())};
     }

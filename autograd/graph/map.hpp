@@ -11,8 +11,10 @@
 #include <cadena/autograd/ops/comparison.hpp>
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/functor.hpp>
+#include <cadena/autograd/ops/gamma.hpp>
 #include <cadena/autograd/ops/rounding.hpp>
 #include <cadena/autograd/ops/special_values.hpp>
+#include <cadena/autograd/ops/trigonometric.hpp>
 
 #include <array>
 
@@ -235,7 +237,10 @@ template <class F> Gradients MapSecond<F>::vjp(const Backward& b) const {
     const Tensor second =
         detail::partial_of(detail::tensor_partial(f, at, k), at[static_cast<std::size_t>(j)]);
     for (int i = 0; i < points; ++i) {
-      if (b.needs(i)) {
+      // Where the second derivative is constant: 0, not 0 times what may be infinite.
+      if (b.needs(i) && !second.requires_grad()) {
+        result[static_cast<std::size_t>(i)] = detail::partial_of(second, at[0]);
+      } else if (b.needs(i)) {
         third[static_cast<std::size_t>(i)] =
             detail::partial_of(second, at[static_cast<std::size_t>(i)]);
       }

@@ -2,13 +2,15 @@
 
 // Jet<V>: a value and its slope along one direction (a dual number). A functor called with jets
 // gives its derivative; Jet<Jet<V>> gives second derivatives. Rules of functions come from the
-// functors of elementary.hpp, evaluated on V.
+// functors of elementary*.hpp, evaluated on V.
 
 #include <array>
 #include <concepts>
 
 #include <cadena/autograd/kernels/lane.hpp>
 #include <cadena/autograd/ops/elementary.hpp>
+#include <cadena/autograd/ops/elementary_gamma.hpp>
+#include <cadena/autograd/ops/elementary_trigonometric.hpp>
 
 namespace cadena {
 
@@ -128,6 +130,9 @@ template <class V> struct Jet {
   friend CADENA_INLINE Jet maximum(const Jet& x, const Jet& y) {
     return kernels::jet_of(ops::Maximum{}, x, y);
   }
+  friend CADENA_INLINE Jet atan2(const Jet& y, const Jet& x) {
+    return kernels::jet_of(ops::Atan2{}, y, x);
+  }
   friend CADENA_INLINE Jet minimum(const Jet& x, const Jet& y) {
     return kernels::jet_of(ops::Minimum{}, x, y);
   }
@@ -231,6 +236,42 @@ template <class V> CADENA_INLINE Jet<V> sigmoid(const Jet<V>& x) {
 }
 template <class V> CADENA_INLINE Jet<V> softplus(const Jet<V>& x) {
   return kernels::jet_of(ops::Softplus{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> exp2(const Jet<V>& x) {
+  return kernels::jet_of(ops::Exp2{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> log2(const Jet<V>& x) {
+  return kernels::jet_of(ops::Log2{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> tan(const Jet<V>& x) {
+  return kernels::jet_of(ops::Tan{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> asin(const Jet<V>& x) {
+  return kernels::jet_of(ops::Asin{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> acos(const Jet<V>& x) {
+  return kernels::jet_of(ops::Acos{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> atan(const Jet<V>& x) {
+  return kernels::jet_of(ops::Atan{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> sinh(const Jet<V>& x) {
+  return kernels::jet_of(ops::Sinh{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> cosh(const Jet<V>& x) {
+  return kernels::jet_of(ops::Cosh{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> lgamma(const Jet<V>& x) {
+  return kernels::jet_of(ops::Lgamma{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> digamma(const Jet<V>& x) {
+  return kernels::jet_of(ops::Digamma{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> mish(const Jet<V>& x) {
+  return kernels::jet_of(ops::Mish{}, x);
+}
+template <class V> CADENA_INLINE Jet<V> polygamma(int n, const Jet<V>& x) {
+  return kernels::jet_of(ops::Polygamma{n}, x);
 }
 
 }  // namespace cadena

@@ -7,7 +7,9 @@
 #include <cadena/autograd/kernels/lane_core.hpp>
 #include <cadena/autograd/kernels/lane_erf.hpp>
 #include <cadena/autograd/kernels/lane_exp.hpp>
+#include <cadena/autograd/kernels/lane_gamma.hpp>
 #include <cadena/autograd/kernels/lane_integer.hpp>
+#include <cadena/autograd/kernels/lane_inverse.hpp>
 #include <cadena/autograd/kernels/lane_log.hpp>
 #include <cadena/autograd/kernels/lane_pow.hpp>
 #include <cadena/autograd/kernels/lane_rounding.hpp>

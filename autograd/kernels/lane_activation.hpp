@@ -23,6 +23,26 @@ template <class T, class Arch> CADENA_INLINE Lane<T, Arch> silu(Lane<T, Arch> x)
   return where(x < 0, negative, quotient);
 }
 
+/// x tanh(ln(1 + e^x)) = x e (e + 2) / (e (e + 2) + 2) with e = e^x; for x > 0 divided by e^(2x).
+/// -0 for -infinity.
+template <class T, class Arch> CADENA_INLINE Lane<T, Arch> mish(Lane<T, Arch> x) {
+  using L = Lane<T, Arch>;
+  // Below that it rounds to -0.
+  constexpr double low = sizeof(T) == 4 ? -115 : -760;
+  const L at = kernels::bounded(x, low, std::numeric_limits<double>::infinity());
+  const auto [n, r] = kernels::reduce_by_ln2(kernels::bounded(-abs(at), low, 0));
+  const L p = kernels::mul_add(r * r, kernels::exp_tail(r), r);
+  const L e = kernels::scale(1 + p, n);
+  const auto negative = x < 0;
+  const L above = where(negative, e + 2, 1 + 2 * e);
+  const L below = where(negative, kernels::mul_add(e, above, L(2)), 1 + 2 * e * (1 + e));
+  const L quotient = at * (above / below);
+  const L product = kernels::mul_add(quotient, p, quotient);
+  // n = 0 is where x may be small; an underflow may have lost the sign.
+  const L small = -abs(where(n < 0, kernels::scale(product, n), product));
+  return where(negative, small, quotient);
+}
+
 /// x normal_cdf(x); -0 for -infinity.
 template <class T, class Arch> CADENA_INLINE Lane<T, Arch> gelu(Lane<T, Arch> x) {
   using L = Lane<T, Arch>;

@@ -39,12 +39,39 @@ template <class T, class Arch> CADENA_INLINE Lane<T, Arch> expm1_above(Lane<T, A
   return where(abs(x) < 0x1p-60, x, result);
 }
 
+/// e^x / 2 for x >= 0, infinite only where that is.
+template <class T, class Arch> CADENA_INLINE Lane<T, Arch> half_exp(Lane<T, Arch> x) {
+  const auto [n, r] = reduce_by_ln2(bounded(x, 0, sizeof(T) == 4 ? 110 : 800));
+  return scale(1 + mul_add(r * r, exp_tail(r), r), n - 1);
+}
+
 }  // namespace kernels
 
 template <class T, class Arch> CADENA_INLINE Lane<T, Arch> exp(Lane<T, Arch> x) {
   constexpr double beyond = sizeof(T) == 4 ? 110 : 800;
   const auto [n, r] = kernels::reduce_by_ln2(kernels::bounded(x, -beyond, beyond));
   return kernels::scale(1 + kernels::mul_add(r * r, kernels::exp_tail(r), r), n);
+}
+
+/// 2^n (1 + r P(r)) for x = n + r. Coefficients: scripts/fit_polynomials.py.
+template <class T, class Arch> CADENA_INLINE Lane<T, Arch> exp2(Lane<T, Arch> x) {
+  using L = Lane<T, Arch>;
+  constexpr double beyond = sizeof(T) == 4 ? 160 : 1100;
+  const L at = kernels::bounded(x, -beyond, beyond);
+  const L n = kernels::nearest_integer(at), r = at - n;
+  L slope;
+  if constexpr (std::is_same_v<T, float>) {
+    slope =
+        kernels::polynomial(r, 0.69314718849022536, 0.240226511073597325, 0.0555035491764453267,
+                            0.00961802689259933215, 0.00133920217796842128, 0.00015471033189854881);
+  } else {
+    slope =
+        kernels::polynomial(r, 0.693147180559945309, 0.24022650695910101, 0.0555041086648216682,
+                            0.00961812910760509698, 0.00133335581463933087, 0.000154035304447150245,
+                            0.0000152527338563110366, 1.32154407904846403e-6,
+                            1.01780503365324595e-7, 7.0729418384590003e-9, 4.45689907840511643e-10);
+  }
+  return kernels::scale(kernels::mul_add(r, slope, L(1)), n);
 }
 
 template <class T, class Arch> CADENA_INLINE Lane<T, Arch> expm1(Lane<T, Arch> x) {
@@ -57,6 +84,30 @@ template <class T, class Arch> CADENA_INLINE Lane<T, Arch> tanh(Lane<T, Arch> x)
   // From 10 (20 in double) on it rounds to 1.
   const L e = kernels::expm1_above(2 * kernels::bounded(abs(x), 0, sizeof(T) == 4 ? 10 : 20));
   return copysign(e / (e + 2), x);
+}
+
+/// x + x^3 P(x^2) below 1, (e^x - e^(-x)) / 2 from there on. Coefficients:
+/// scripts/fit_polynomials.py.
+template <class T, class Arch> CADENA_INLINE Lane<T, Arch> sinh(Lane<T, Arch> x) {
+  using L = Lane<T, Arch>;
+  const L size = abs(x), z = kernels::bounded(size, 0, 1) * size;
+  L tail;
+  if constexpr (std::is_same_v<T, float>) {
+    tail = kernels::polynomial(z, 0.166666666467785768, 0.00833333968736496254,
+                               0.000198380989149018759, 2.80630062080892162e-6);
+  } else {
+    tail =
+        kernels::polynomial(z, 0.166666666666666667, 0.00833333333333329932,
+                            0.000198412698413242401, 2.75573191913636425e-6, 2.50521176994245362e-8,
+                            1.60576793108509227e-10, 7.7461890317983584e-13);
+  }
+  const L half = kernels::half_exp(size);
+  return where(size < 1, kernels::mul_add(x * z, tail, x), copysign(half - 0.25 / half, x));
+}
+
+template <class T, class Arch> CADENA_INLINE Lane<T, Arch> cosh(Lane<T, Arch> x) {
+  const Lane<T, Arch> half = kernels::half_exp(abs(x));
+  return half + 0.25 / half;
 }
 
 /// 1 / (1 + e^(-x)), also as e^x / (1 + e^x): the one that does not overflow.

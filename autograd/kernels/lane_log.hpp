@@ -42,6 +42,16 @@ template <class T, class Arch> CADENA_INLINE Lane<T, Arch> log(Lane<T, Arch> x) 
   return kernels::log_with_ends(x, kernels::log_of_parts(fraction - 1, exponent));
 }
 
+/// The integers k of x = 2^k are exact.
+template <class T, class Arch> CADENA_INLINE Lane<T, Arch> log2(Lane<T, Arch> x) {
+  using L = Lane<T, Arch>;
+  constexpr double log2_e = 1.44269504088896340736, high = static_cast<T>(log2_e);
+  constexpr double low = sizeof(T) == 4 ? log2_e - high : 2.0355273740931033e-17;
+  const auto [fraction, exponent] = kernels::split(x);
+  const L log_m = kernels::log_of_parts(fraction - 1, L(0));
+  return kernels::log_with_ends(x, kernels::mul_add(log_m, L(high), exponent) + log_m * low);
+}
+
 template <class T, class Arch> CADENA_INLINE Lane<T, Arch> log1p(Lane<T, Arch> x) {
   using L = Lane<T, Arch>;
   const L sum = 1 + x;

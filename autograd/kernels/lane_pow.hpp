@@ -69,9 +69,11 @@ CADENA_INLINE Lane<T, Arch> exp_of_pair(Pair<Lane<T, Arch>> x, Lane<T, Arch> fac
   return scale(mul_add(factor, p, factor), n);
 }
 
-/// x^y for x >= 0 but for x = 1 with infinite y, and for y = 0.
+/// factor x^y for x >= 0 but for x = 1 with infinite y, and for y = 0. The factor is to be neither
+/// large nor small.
 template <class Arch>
-CADENA_INLINE Lane<double, Arch> power_of_size(Lane<double, Arch> x, Lane<double, Arch> y) {
+CADENA_INLINE Lane<double, Arch> power_of_size(Lane<double, Arch> x, Lane<double, Arch> y,
+                                               Lane<double, Arch> factor = 1) {
   using L = Lane<double, Arch>;
   auto log_x = log_pair(x);
   const auto usual = (x > 0) & (x < std::numeric_limits<double>::infinity());
@@ -80,7 +82,7 @@ CADENA_INLINE Lane<double, Arch> power_of_size(Lane<double, Arch> x, Lane<double
   const auto within = usual & (abs(product.high) < 800);
   return exp_of_pair(
       Pair<L>{bounded(product.high, -800, 800), where(within, product.low + y * log_x.low, 0)},
-      L(1));
+      factor);
 }
 
 /// The same for what was float: float's digits with some to spare suffice.

@@ -17,7 +17,11 @@ template <class L> CADENA_INLINE void add_exactly(L a, L b, L& sum, L& error) {
   error = (a - (sum - from_b)) + (b - from_b);
 }
 
-template <bool of_float, class L> CADENA_INLINE L sin_or_cos_of_quadrant(L x, bool cosine) {
+/// x = quadrant pi/2 + r with |r| <= pi/4, as sin r and cos r. Coefficients:
+/// scripts/fit_polynomials.py.
+template <class L> struct Angle { L quadrant, sine, cosine; };
+
+template <bool of_float, class L> CADENA_INLINE Angle<L> reduce_angle(L x) {
   constexpr double two_over_pi = 0.636619772367581343;
   const L n = nearest_integer(x * two_over_pi);
   L r = x - n * half_pi_1, r_low = 0;
@@ -48,27 +52,39 @@ template <bool of_float, class L> CADENA_INLINE L sin_or_cos_of_quadrant(L x, bo
                           -2.7557317152523848e-7, 2.08761216554225218e-9, -1.1380875851025643e-11);
   }
   const L half = 0.5 * z, near_one = 1 - half;
-  const L sine = r + (r * z * sin_tail + r_low * near_one);
-  const L cosine_ = near_one + (((1 - near_one) - half) + (z * z * cos_tail - r * r_low));
-  // The cosine is the sine a quadrant later.
-  const L quadrant = cosine ? n + 1 : n;
-  const L value = where(quadrant == 2 * nearest_integer(0.5 * quadrant), sine, cosine_);
-  const auto second_bit = to_bits(quadrant + integer_shift<double>) << 62;
-  return from_bits<L>(to_bits(value) ^ (second_bit & to_bits(L(-0.0))));
+  return {n, r + (r * z * sin_tail + r_low * near_one),
+          near_one + (((1 - near_one) - half) + (z * z * cos_tail - r * r_low))};
 }
 
-template <bool cosine, class T, class Arch, class Slow>
-inline Lane<T, Arch> sin_or_cos(Lane<T, Arch> x, Slow slow) {
+/// Whether the integer n is even.
+template <class L> CADENA_INLINE auto even(L n) { return n == 2 * nearest_integer(0.5 * n); }
+
+template <class L> CADENA_INLINE L sine_of(const Angle<L>& angle) {
+  const L value = where(even(angle.quadrant), angle.sine, angle.cosine);
+  const auto second_bit = to_bits(angle.quadrant + integer_shift<double>) << 62;
+  return from_bits<L>(to_bits(value) ^ (second_bit & to_bits(L(-0.0))));
+}
+/// The cosine is the sine a quadrant later.
+template <class L> CADENA_INLINE L cosine_of(const Angle<L>& angle) {
+  return sine_of(Angle<L>{angle.quadrant + 1, angle.sine, angle.cosine});
+}
+template <class L> CADENA_INLINE L tangent_of(const Angle<L>& angle) {
+  const auto first = even(angle.quadrant);
+  return where(first, angle.sine, -angle.cosine) / where(first, angle.cosine, angle.sine);
+}
+
+/// f of the reduced angle; `slow` for angles that are too large, infinite or NaN.
+template <class T, class Arch, class F, class Slow>
+inline Lane<T, Arch> of_angle(Lane<T, Arch> x, F f, Slow slow) {
   using L = Lane<T, Arch>;
   const auto large = !(abs(x) <= largest_reduced_angle);
   const L angle = where(large, 0, x);
   L result;
   if constexpr (std::is_same_v<T, float>) {
     const auto [low, high] = widen(angle);
-    result = narrow(sin_or_cos_of_quadrant<true>(low, cosine),
-                    sin_or_cos_of_quadrant<true>(high, cosine));
+    result = narrow(f(reduce_angle<true>(low)), f(reduce_angle<true>(high)));
   } else {
-    result = sin_or_cos_of_quadrant<false>(angle, cosine);
+    result = f(reduce_angle<false>(angle));
   }
   if (any(large)) [[unlikely]]
     result = where(large, each(slow, x), result);
@@ -78,13 +94,21 @@ inline Lane<T, Arch> sin_or_cos(Lane<T, Arch> x, Slow slow) {
 }  // namespace kernels
 
 template <class T, class Arch> CADENA_INLINE Lane<T, Arch> sin(Lane<T, Arch> x) {
+  const auto f = [](const auto& angle) CADENA_INLINE_LAMBDA { return kernels::sine_of(angle); };
   const auto slow = [](double angle) { return static_cast<T>(std::sin(angle)); };
-  return where(x == 0, x, kernels::sin_or_cos<false>(x, slow));
+  return where(x == 0, x, kernels::of_angle(x, f, slow));
 }
 
 template <class T, class Arch> CADENA_INLINE Lane<T, Arch> cos(Lane<T, Arch> x) {
+  const auto f = [](const auto& angle) CADENA_INLINE_LAMBDA { return kernels::cosine_of(angle); };
   const auto slow = [](double angle) { return static_cast<T>(std::cos(angle)); };
-  return kernels::sin_or_cos<true>(x, slow);
+  return kernels::of_angle(x, f, slow);
+}
+
+template <class T, class Arch> CADENA_INLINE Lane<T, Arch> tan(Lane<T, Arch> x) {
+  const auto f = [](const auto& angle) CADENA_INLINE_LAMBDA { return kernels::tangent_of(angle); };
+  const auto slow = [](double angle) { return static_cast<T>(std::tan(angle)); };
+  return where(x == 0, x, kernels::of_angle(x, f, slow));
 }
 
 }  // namespace cadena

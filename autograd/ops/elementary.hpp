@@ -18,6 +18,13 @@ struct Exp {
   bool operator==(const Exp&) const = default;
 };
 
+struct Exp2 {
+  static constexpr Doc doc{"exp2", "2^x"};
+  template <class T> T operator()(T x) const { return exp2(x); }
+  template <class T> T derivative_from_output(T y) const { return 0.69314718055994530942 * y; }
+  bool operator==(const Exp2&) const = default;
+};
+
 struct Expm1 {
   static constexpr Doc doc{"expm1", "e^x - 1"};
   template <class T> T operator()(T x) const { return expm1(x); }
@@ -32,25 +39,18 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
+struct Log2 {
+  static constexpr Doc doc{"log2", "ln x / ln 2"};
+  template <class T> T operator()(T x) const { return log2(x); }
+  template <class T> T derivative(T x) const { return 1.44269504088896340736 / x; }
+  bool operator==(const Log2&) const = default;
+};
+
 struct Log1p {
   static constexpr Doc doc{"log1p", "ln(1 + x)"};
   template <class T> T operator()(T x) const { return log1p(x); }
   template <class T> T derivative(T x) const { return 1.0 / (1.0 + x); }
   bool operator==(const Log1p&) const = default;
-};
-
-struct Sin {
-  static constexpr Doc doc{"sin", "sin x"};
-  template <class T> T operator()(T x) const { return sin(x); }
-  template <class T> T derivative(T x) const { return cos(x); }
-  bool operator==(const Sin&) const = default;
-};
-
-struct Cos {
-  static constexpr Doc doc{"cos", "cos x"};
-  template <class T> T operator()(T x) const { return cos(x); }
-  template <class T> T derivative(T x) const { return -sin(x); }
-  bool operator==(const Cos&) const = default;
 };
 
 struct Tanh {
@@ -65,7 +65,9 @@ struct Erf {
   template <class T> T operator()(T x) const { return erf(x); }
   template <class T> T derivative(T x) const {
     constexpr double two_over_root_pi = 1.1283791670955125739;
-    return two_over_root_pi * exp(-(x * x));
+    // 0 beyond the bounds; the slope of this is 0 there, not 0 times infinity.
+    const T b = clamp(x, -30.0, 30.0);
+    return two_over_root_pi * exp(-(b * b));
   }
   bool operator==(const Erf&) const = default;
 };
@@ -82,7 +84,8 @@ struct NormalCdf {
   template <class T> T operator()(T x) const { return normal_cdf(x); }
   template <class T> T derivative(T x) const {
     constexpr double one_over_root_two_pi = 0.39894228040143267794;
-    return one_over_root_two_pi * exp(-0.5 * (x * x));
+    const T b = clamp(x, -40.0, 40.0);  // as in Erf
+    return one_over_root_two_pi * exp(-0.5 * (b * b));
   }
   bool operator==(const NormalCdf&) const = default;
 };
@@ -211,7 +214,8 @@ struct Gelu {
   static constexpr Doc doc{"gelu", "x erfc(-x / sqrt 2) / 2"};
   template <class T> T operator()(T x) const { return gelu(x); }
   template <class T> T derivative(T x) const {
-    return normal_cdf(x) + x * NormalCdf{}.derivative(x);
+    const T b = clamp(x, -40.0, 40.0);  // as in Erf
+    return normal_cdf(x) + b * NormalCdf{}.derivative(b);
   }
   bool operator==(const Gelu&) const = default;
 };
@@ -220,10 +224,20 @@ struct Silu {
   static constexpr Doc doc{"silu", "x / (1 + e^(-x))"};
   template <class T> T operator()(T x) const { return silu(x); }
   template <class T> T derivative(T x) const {
-    const T s = sigmoid(x);
-    return s + x * (s * (1.0 - s));
+    const T s = sigmoid(x), b = clamp(x, -800.0, 800.0);  // as in Erf
+    return s + b * (s * (1.0 - s));
   }
   bool operator==(const Silu&) const = default;
+};
+
+struct Mish {
+  static constexpr Doc doc{"mish", "x tanh(ln(1 + e^x))"};
+  template <class T> T operator()(T x) const { return mish(x); }
+  template <class T> T derivative(T x) const {
+    const T t = tanh(softplus(x)), b = clamp(x, -800.0, 800.0);  // as in Erf
+    return t + b * (sigmoid(x) * (1.0 - t * t));
+  }
+  bool operator==(const Mish&) const = default;
 };
 
 /// Where x = y each side has half of the gradient; otherwise it goes where the value came from, a

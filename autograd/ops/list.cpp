@@ -53,7 +53,8 @@ Tensor line(const std::vector<double>& values) {
 
 void OpList::add_unary(const Doc& doc, const std::function<Tensor(const Tensor&)>& f,
                        const std::function<long double(long double)>& reference, double low,
-                       double high, const std::vector<double>& points) {
+                       double high, const std::vector<double>& points,
+                       const std::function<long double(long double)>& scale) {
   OperatorEntry entry{doc, {}, true, {}, low, high};
   const OperatorCall call = [f](std::span<const Tensor> in) { return f(in[0]); };
   if (!points.empty()) {
@@ -64,6 +65,9 @@ void OpList::add_unary(const Doc& doc, const std::function<Tensor(const Tensor&)
   entry.samples.push_back({"0-d", {sample_values({}, low, high, 2)}, call});
   entry.samples.push_back({"empty", {sample_values({0, 3}, low, high, 3)}, call});
   entry.reference = [reference](std::span<const long double> x) { return reference(x[0]); };
+  if (scale) {
+    entry.scale = [scale](std::span<const long double> x) { return scale(x[0]); };
+  }
   add(std::move(entry));
 }
 

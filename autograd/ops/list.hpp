@@ -33,6 +33,8 @@ struct OperatorEntry {
   Reference reference = {};  ///< Elementwise functions only.
   double low = 0, high = 0;  ///< Where samples of these are drawn.
   const char* family = "";
+  /// Where float64 results may be off by ulps of a number larger than they are: that number.
+  Reference scale = {};
 };
 
 /// All operators, a family after the other. Gradient sweeps, sweeps of wrong input, comparisons of
@@ -51,7 +53,8 @@ class OpList {
   /// neighbours of each, and at random places of [low, high].
   void add_unary(const Doc& doc, const std::function<Tensor(const Tensor&)>& f,
                  const std::function<long double(long double)>& reference, double low, double high,
-                 const std::vector<double>& points = {0.0});
+                 const std::vector<double>& points = {0.0},
+                 const std::function<long double(long double)>& scale = {});
   /// An elementwise function of two inputs: samples at all pairs of `points` of each, at random
   /// places, and with either input broadcast.
   void add_binary(const Doc& doc, const std::function<Tensor(const Tensor&, const Tensor&)>& f,
@@ -71,6 +74,18 @@ const OpList& operators();
 /// The distribution function of the standard normal for x that float64 has, to about 2^-62 of it.
 long double reference_normal_cdf(long double x);
 
+/// x tanh(ln(1 + e^x)).
+long double reference_mish(long double x);
+
+/// ln |gamma(x)|.
+long double reference_lgamma(long double x);
+/// The n-th derivative of digamma, digamma itself for n = 0.
+long double reference_polygamma(int n, long double x);
+// On the negative axis these cross zero where large terms cancel: what float64 rounds there is of
+// this size. 0 where there is no such place.
+long double scale_of_lgamma(long double x);
+long double scale_of_polygamma(int n, long double x);
+
 /// float64 values in [low, high], the same at each call with the same arguments.
 Tensor sample_values(const Shape& shape, double low, double high, std::uint64_t seed = 0);
 
@@ -79,6 +94,8 @@ namespace ops {
 // Each at the end of its family's file.
 void list_arithmetic(OpList& list);
 void list_functions(OpList& list);
+void list_trigonometric(OpList& list);
+void list_gamma(OpList& list);
 void list_activations(OpList& list);
 void list_comparisons(OpList& list);
 void list_logic(OpList& list);

@@ -12,6 +12,8 @@ struct Family {
 constexpr Family families[] = {
     {"Arithmetic", ops::list_arithmetic},
     {"Functions", ops::list_functions},
+    {"Angles and hyperbolas", ops::list_trigonometric},
+    {"Gamma function", ops::list_gamma},
     {"Activations", ops::list_activations},
     {"Rounding", ops::list_rounding},
     {"Comparison and choice", ops::list_comparisons},

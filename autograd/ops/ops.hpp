@@ -11,6 +11,7 @@
 #include <cadena/autograd/ops/einsum.hpp>
 #include <cadena/autograd/ops/embedding.hpp>
 #include <cadena/autograd/ops/functions.hpp>
+#include <cadena/autograd/ops/gamma.hpp>
 #include <cadena/autograd/ops/gather.hpp>
 #include <cadena/autograd/ops/index.hpp>
 #include <cadena/autograd/ops/join.hpp>
@@ -29,3 +30,4 @@
 #include <cadena/autograd/ops/sort.hpp>
 #include <cadena/autograd/ops/special_values.hpp>
 #include <cadena/autograd/ops/triangle.hpp>
+#include <cadena/autograd/ops/trigonometric.hpp>
