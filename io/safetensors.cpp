@@ -1,5 +1,5 @@
+#include <cadena/autograd/core/file.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
-#include <cadena/io/file.hpp>
 #include <cadena/io/safetensors.hpp>
 #include <cadena/io/safetensors_header.hpp>
 
@@ -163,7 +163,7 @@ void save_safetensors(const std::string& path, const std::vector<NamedTensor>& t
   }
   const std::string text = header_text(path, ordered, options);
   const std::uint64_t length = text.size();
-  write_atomically(path, "save_safetensors", [&](const Write& write) {
+  detail::write_atomically(path, "save_safetensors", [&](const detail::Write& write) {
     write(std::as_bytes(std::span(&length, 1)));
     write(std::as_bytes(std::span(text)));
     for (const NamedTensor& named : ordered) {

@@ -4,12 +4,15 @@ namespace cadena {
 
 namespace detail {
 class Observer;
-}
+struct Deriving;
+}  // namespace detail
 
 /// What a thread is set to at the moment; parallel_for carries the caller's modes into its pieces.
 struct Modes {
   bool grad_enabled = true;
   detail::Observer* observer = nullptr;  // sees operators as they are applied: graph/observer.hpp
+  const detail::Deriving* deriving = nullptr;  // where a backward is that runs: graph/observer.hpp
+  const detail::Observer* anomaly = nullptr;   // the innermost AnomalyMode: graph/anomaly.hpp
 };
 
 namespace detail {

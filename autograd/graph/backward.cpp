@@ -9,6 +9,7 @@
 namespace cadena {
 
 using detail::as_leaf;
+using detail::Deriving;
 using detail::Leaf;
 using detail::Node;
 using detail::Ref;
@@ -40,7 +41,9 @@ void accumulate(std::span<Finished> all) {
         one.before = place(one);
       }
     }
+    Deriving at;
     for (Finished& one : all) {
+      at.node = one.leaf.get();
       one.sum = one.before.defined() ? add(one.before, one.gradient) : one.gradient;
     }
     const std::lock_guard lock(leaf_mutex);

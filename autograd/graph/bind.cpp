@@ -105,14 +105,7 @@ bool any_floating(const Tensors& outputs) noexcept {
   return false;
 }
 
-}  // namespace
-
-Tensors bind(const OperatorRef& op, std::span<const Tensor* const> inputs) {
-  for (const Tensor* input : inputs) {
-    if (!input->defined()) {
-      fail("{}: an input is undefined", op->doc().name);
-    }
-  }
+Tensors apply(const OperatorRef& op, std::span<const Tensor* const> inputs) {
   Tensors outputs = run(*op, inputs);
   if (modes().grad_enabled && wants_gradient(inputs) && any_floating(outputs)) {
     const Ref<detail::Node> node = detail::Node::make(op, inputs, outputs);
@@ -124,10 +117,32 @@ Tensors bind(const OperatorRef& op, std::span<const Tensor* const> inputs) {
       }
     }
   }
-  if (modes().observer != nullptr) {
-    modes().observer->applied(op, inputs, outputs);
-  }
   return outputs;
+}
+
+Tensors apply_observed(detail::Observer& observer, const OperatorRef& op,
+                       std::span<const Tensor* const> inputs) {
+  observer.starting(op);
+  try {
+    Tensors outputs = apply(op, inputs);
+    observer.applied(op, inputs, outputs);
+    return outputs;
+  } catch (...) {
+    observer.failed(op);
+    throw;
+  }
+}
+
+}  // namespace
+
+Tensors bind(const OperatorRef& op, std::span<const Tensor* const> inputs) {
+  for (const Tensor* input : inputs) {
+    if (!input->defined()) {
+      fail("{}: an input is undefined", op->doc().name);
+    }
+  }
+  detail::Observer* observer = modes().observer;
+  return observer == nullptr ? apply(op, inputs) : apply_observed(*observer, op, inputs);
 }
 
 }  // namespace cadena

@@ -16,8 +16,9 @@ HookHandle& HookHandle::operator=(HookHandle&& other) noexcept {
 HookHandle::~HookHandle() { remove(); }
 
 void HookHandle::remove() noexcept {
-  if (node_ && node_->hooks != nullptr) {
-    std::erase_if(*node_->hooks, [this](const detail::Hook& hook) { return hook.id == id_; });
+  if (node_ && node_->extras) {
+    std::erase_if(node_->extras->hooks,
+                  [this](const detail::Hook& hook) { return hook.id == id_; });
   }
   node_ = nullptr;
 }
@@ -30,11 +31,8 @@ HookHandle register_hook(const Tensor& x, std::function<Tensor(const Tensor&)> h
   if (!hook) {
     fail("register_hook: the function is empty");
   }
-  if (impl.node->hooks == nullptr) {
-    impl.node->hooks = new std::vector<detail::Hook>;
-  }
   const std::uint64_t id = detail::next_node_id();
-  impl.node->hooks->push_back({id, impl.output, std::move(hook)});
+  impl.node->its_extras().hooks.push_back({id, impl.output, std::move(hook)});
   return HookHandle(impl.node, id);
 }
 

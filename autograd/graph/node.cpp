@@ -35,7 +35,6 @@ constinit thread_local Node* graves = nullptr;
 constinit thread_local bool burying = false;
 
 void bury(Node* node) noexcept {
-  delete node->hooks;
   if (node->is_leaf()) {
     auto* leaf = static_cast<Leaf*>(node);
     leaf->~Leaf();
@@ -126,6 +125,13 @@ void Node::destroy(Node* node) noexcept {
     bury(next);
   }
   burying = false;
+}
+
+Extras& Node::its_extras() {
+  if (!extras) {
+    extras = std::make_unique<Extras>();
+  }
+  return *extras;
 }
 
 Ref<Node> Leaf::make(Dtype dtype, const Shape& shape) {

@@ -4,6 +4,7 @@
 #include <cadena/autograd/graph/operator.hpp>
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -22,6 +23,14 @@ struct Hook {
   std::function<Tensor(const Tensor&)> function;
 };
 
+struct Trace;
+
+/// What few nodes have.
+struct Extras {
+  std::vector<Hook> hooks;
+  std::shared_ptr<const Trace> trace;  ///< Where it was made: anomaly.cpp.
+};
+
 /// One application of an operator, or (without one) a leaf. Ids increase, so descending ids are an
 /// order in which every consumer comes before what it consumes. Edges, kept values and output types
 /// follow the node in its block.
@@ -36,7 +45,7 @@ struct Node : Counted {
   Tensor* kept_outputs =
       nullptr;            ///< Without their place in the graph, or they would own the node.
   Type* types = nullptr;  ///< Of the outputs.
-  std::vector<Hook>* hooks = nullptr;
+  std::unique_ptr<Extras> extras;  ///< Null for most.
 
   static Ref<Node> make(const OperatorRef& op, std::span<const Tensor* const> inputs,
                         std::span<const Tensor> outputs);
@@ -44,6 +53,8 @@ struct Node : Counted {
   void release() noexcept;
 
   bool is_leaf() const noexcept { return !op; }
+  /// Those of the node, made if there are none.
+  Extras& its_extras();
   std::span<const Edge> inputs() const noexcept { return {edges, input_count}; }
 };
 

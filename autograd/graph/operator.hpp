@@ -106,6 +106,8 @@ class Operator : public detail::Counted {
   virtual Gradients vjp(const Backward& backward) const = 0;
   virtual bool equals(const Operator& other) const = 0;
   virtual std::string attributes() const = 0;
+  /// Floating-point operations of one application; below 0 where that is not known.
+  virtual double flop(std::span<const Type>) const { return -1; }
   static void destroy(const Operator* op) noexcept { delete op; }
 };
 
@@ -120,6 +122,7 @@ using OperatorRef = detail::Ref<const Operator>;
 ///   Layout view(const Layout&) const;
 ///   Gradients vjp(const Backward&) const;         optional: asking for a gradient is an error
 ///   std::string attributes() const;               optional, for printing
+///   double flop(std::span<const Type>) const;     optional: operations on numbers, for Profiler
 ///   const Doc& description() const;               optional, where doc is not the struct's own
 ///   bool operator==(const Op&) const;
 template <class Op> class OperatorOf final : public Operator {
@@ -214,6 +217,13 @@ template <class Op> class OperatorOf final : public Operator {
       return op_.attributes();
     } else {
       return {};
+    }
+  }
+  double flop(std::span<const Type> inputs) const override {
+    if constexpr (requires { op_.flop(inputs); }) {
+      return op_.flop(inputs);
+    } else {
+      return -1;
     }
   }
 

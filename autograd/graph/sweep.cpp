@@ -1,3 +1,4 @@
+#include <cadena/autograd/graph/observer.hpp>
 #include <cadena/autograd/graph/sweep.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 
@@ -59,7 +60,7 @@ void Sweep::add(Node& node, std::uint32_t output, const Tensor& gradient) {
 }
 
 void Sweep::apply_hooks(Node& node, Tensors& gradients) {
-  for (const Hook& hook : std::vector<Hook>(*node.hooks)) {
+  for (const Hook& hook : std::vector<Hook>(node.extras->hooks)) {
     Tensor& gradient = gradients[hook.output];
     if (!gradient.defined()) {
       continue;
@@ -73,6 +74,23 @@ void Sweep::apply_hooks(Node& node, Tensors& gradients) {
       }
       gradient = std::move(replaced);
     }
+  }
+}
+
+Gradients Sweep::derive(const Node& node, Tensors& gradients, std::span<const bool> needed) {
+  const std::span<Tensor> upstream(gradients.data(), gradients.size());
+  Observer* observer = modes().observer;
+  if (observer == nullptr) {
+    return node.op->vjp(Backward(node, upstream, needed));
+  }
+  observer->deriving(node);
+  try {
+    Gradients results = node.op->vjp(Backward(node, upstream, needed));
+    observer->derived(node, upstream, needed, results);
+    return results;
+  } catch (...) {
+    observer->derivation_failed(node);
+    throw;
   }
 }
 
@@ -91,9 +109,7 @@ void Sweep::propagate(Node& node, Tensors& gradients) {
     fail("{}: the graph was released by an earlier backward; pass retain_graph to walk it twice",
          node.op->doc().name);
   }
-  const Backward context(node, {gradients.data(), gradients.size()},
-                         {needed.data(), needed.size()});
-  Gradients results = node.op->vjp(context);
+  Gradients results = derive(node, gradients, {needed.data(), needed.size()});
   if (results.size() != node.input_count) {
     fail("{}: vjp gave {} gradients for {} inputs", node.op->doc().name, results.size(),
          node.input_count);

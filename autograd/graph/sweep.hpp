@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cadena/autograd/graph/node.hpp>
+#include <cadena/autograd/graph/observer.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -59,8 +60,10 @@ class Sweep {
   }
 
   template <class Visit> void run(Visit&& visit) {
+    Deriving at;
     while (!heap_.empty()) {
       const auto [id, node, slot] = heap_.front();
+      at.node = node;
       Tensors gradients = std::move(slots_[slot]);
       free_.push_back(slot);
       pop();
@@ -68,7 +71,7 @@ class Sweep {
         visit(*node, gradients);  // its hooks are for the pass that goes on from here
         continue;
       }
-      if (node->hooks != nullptr) {
+      if (node->extras) {
         apply_hooks(*node, gradients);
       }
       visit(*node, gradients);
@@ -93,6 +96,7 @@ class Sweep {
   void add(Node& node, std::uint32_t output, const Tensor& gradient);
   static void apply_hooks(Node& node, Tensors& gradients);
   void propagate(Node& node, Tensors& gradients);
+  static Gradients derive(const Node& node, Tensors& gradients, std::span<const bool> needed);
 
   std::vector<Entry> heap_;
   std::vector<Tensors> slots_;

@@ -57,6 +57,9 @@ struct Matmul {
     shape[shape.size() - 1] = in[1].shape.back();
     return {{in[0].dtype, shape}};
   }
+  double flop(std::span<const Type> in) const {
+    return 2 * static_cast<double>(numel(in[0].shape)) * static_cast<double>(in[1].shape.back());
+  }
 
   void run(Inputs in, Outputs out) const {
     dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() { run_as<T>(in, out); });
@@ -137,6 +140,9 @@ struct Linear {
 
   Types infer(std::span<const Type> in) const {
     return {{in[0].dtype, {in[0].shape[0], in[1].shape[0]}}};
+  }
+  double flop(std::span<const Type> in) const {
+    return 2 * static_cast<double>(numel(in[0].shape)) * static_cast<double>(in[1].shape[0]);
   }
   void run(Inputs in, Outputs out) const {
     dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {

@@ -1,5 +1,5 @@
 #include <cadena/autograd/core/error.hpp>
-#include <cadena/io/file.hpp>
+#include <cadena/autograd/core/file.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <system_error>
 
-namespace cadena::io {
+namespace cadena::detail {
 namespace {
 
 /// A file beside `target` that is removed unless it is kept.
@@ -132,4 +132,4 @@ void write_atomically(const std::string& path, const char* operation,
   sync_directory(directory);
 }
 
-}  // namespace cadena::io
+}  // namespace cadena::detail

@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-namespace cadena::io {
+namespace cadena::detail {
 
 /// Takes the next bytes of a file.
 using Write = std::function<void(std::span<const std::byte>)>;
@@ -17,4 +17,4 @@ using Write = std::function<void(std::span<const std::byte>)>;
 void write_atomically(const std::string& path, const char* operation,
                       const std::function<void(const Write&)>& content);
 
-}  // namespace cadena::io
+}  // namespace cadena::detail
