@@ -7,9 +7,12 @@
 #include <cadena/autograd/core/cell.hpp>
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/core/random.hpp>
+#include <cadena/autograd/graph/anomaly.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/graph/gradcheck.hpp>
 #include <cadena/autograd/graph/graph.hpp>
+#include <cadena/autograd/graph/profiler.hpp>
+#include <cadena/autograd/graph/reproducible.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/ops/ops.hpp>
 #include <cadena/data/fashion_mnist.hpp>

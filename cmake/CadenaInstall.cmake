@@ -7,6 +7,7 @@ install(EXPORT CadenaTargets NAMESPACE cadena:: DESTINATION ${package_dir})
 install(FILES cadena.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cadena)
 install(DIRECTORY ${parts} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cadena
   FILES_MATCHING PATTERN "*.hpp")
+install(FILES scripts/gdb/cadena.py DESTINATION ${CMAKE_INSTALL_DATADIR}/cadena/gdb)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 configure_package_config_file(cmake/CadenaConfig.cmake.in CadenaConfig.cmake

@@ -285,6 +285,14 @@ TEST_CASE("gradient-checking: a function, kinks, results") {
   CHECK(cd::gradcheck(one_sided, {cd::tensor({0.0, 1.0})}).singular > 0);
 }
 
+TEST_CASE("finding-errors: infinities that are meant") {
+  const Tensor scores = cd::tensor({1.0, 2.0}), mask = cd::tensor({true, false});
+  const double infinity = std::numeric_limits<double>::infinity();
+  const cd::AnomalyMode anomaly({.allowed = {"where"}});
+  const Tensor weights = cd::softmax(cd::where(mask, scores, -infinity), -1);
+  CHECK(weights.to_vector<double>() == std::vector<double>{1, 0});
+}
+
 TEST_CASE("numerics: promotion as the table says") {
   const Tensor f32 = cd::ones({2}), f64 = f32.to(cd::float64), i64 = cd::arange(2);
   const Tensor scalar32 = cd::ones({}), scalar64 = scalar32.to(cd::float64);
