@@ -138,13 +138,6 @@ Work elementwise_chain() {
   });
 }
 
-/// Over the last axis, out of operators.
-Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  const Tensor centred = x - cd::mean(x, {-1}, true);
-  const Tensor variance = cd::mean(cd::square(centred), {-1}, true);
-  return centred / cd::sqrt(variance + norm_epsilon) * weight + bias;
-}
-
 Work differentiate_layer_norm() {
   const Tensor x = random({norm_rows, norm_features}, 1, true);
   const Tensor weight = random({norm_features}, 2, true);
@@ -156,7 +149,7 @@ Work differentiate_layer_norm() {
                 x.zero_grad();
                 weight.zero_grad();
                 bias.zero_grad();
-                *y = layer_norm(x, weight, bias);
+                *y = cd::layer_norm(x, {norm_features}, weight, bias, norm_epsilon);
                 y->backward(upstream);
               },
           .result =

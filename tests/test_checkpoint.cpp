@@ -12,6 +12,7 @@
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/product.hpp>
+#include <cadena/autograd/ops/trigonometric.hpp>
 
 #include "support.hpp"
 

@@ -11,6 +11,7 @@
 #include <cadena/autograd/ops/product.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/autograd/ops/slice.hpp>
+#include <cadena/autograd/ops/trigonometric.hpp>
 
 #include <cmath>
 #include <functional>

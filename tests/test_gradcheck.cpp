@@ -10,6 +10,7 @@
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/product.hpp>
+#include <cadena/autograd/ops/trigonometric.hpp>
 
 #include "test.hpp"
 

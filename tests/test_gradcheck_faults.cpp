@@ -9,6 +9,7 @@
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
+#include <cadena/autograd/ops/trigonometric.hpp>
 
 #include "test.hpp"
 

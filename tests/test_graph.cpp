@@ -4,6 +4,7 @@
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/functions.hpp>
+#include <cadena/autograd/ops/trigonometric.hpp>
 
 #include "test.hpp"
 

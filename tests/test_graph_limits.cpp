@@ -11,6 +11,7 @@
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/join.hpp>
 #include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/trigonometric.hpp>
 
 #include <pthread.h>
 #include <atomic>

@@ -8,6 +8,7 @@
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/trigonometric.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -134,7 +134,6 @@ TEST_CASE("float32 results and gradients of every operator are float64's, rounde
       if (!any_floating(sample.inputs)) {
         continue;
       }
-      std::mt19937_64 engine(5);  // the same whatever else is in the list
       INFO(label(entry, sample));
       const Inputs narrow = floating_to(float32, sample.inputs),
                    wide = floating_to(float64, narrow);
