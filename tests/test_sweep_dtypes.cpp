@@ -208,7 +208,8 @@ TEST_CASE("every operator gives the same bits with any number of threads") {
       for (Dtype dtype : {float32, float64}) {
         INFO(label(entry, sample) << ", " << name(dtype));
         // Not every call takes larger inputs: some name indices or shapes.
-        const Inputs inputs = enlarged(floating_to(dtype, sample.inputs));
+        const Inputs given = floating_to(dtype, sample.inputs);
+        const Inputs inputs = sample.enlarge ? enlarged(given) : given;
         set_threads(1);
         const Outcome one = outcome(sample.call, inputs);
         large += one.error.empty() && inputs[0].numel() > 100000 ? 1 : 0;

@@ -226,9 +226,13 @@ void ops::list_contractions(OpList& list) {
              {"beyond the corner", {values({2, 3}, 36)}, tracing(3, 0, 1)},
              {"empty", {values({0, 3}, 0)}, tracing(0, 0, 1)}}});
   list.add({{"kron", "z[i q + k, j r + l] = x[i, j] y[k, l], y [q, r]"},
-            {{"matrices", {values({2, 3}, 41), values({3, 2}, 42)}, of_two(kron)},
+            {{"matrices", {values({2, 3}, 41), values({3, 2}, 42)}, of_two(kron), true, false},
              {"matrix and vector", {values({2, 2}, 43), values({3}, 44)}, of_two(kron)},
-             {"three dimensions", {values({2, 1, 2}, 45), values({1, 2, 2}, 46)}, of_two(kron)},
+             {"three dimensions",
+              {values({2, 1, 2}, 45), values({1, 2, 2}, 46)},
+              of_two(kron),
+              true,
+              false},
              {"0-d", {values({}, 47), values({2}, 48)}, of_two(kron)},
              {"empty", {values({0, 2}, 0), values({2, 2}, 49)}, of_two(kron)}}});
 }

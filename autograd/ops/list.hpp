@@ -20,6 +20,7 @@ struct Sample {
   std::vector<Tensor> inputs;
   OperatorCall call;
   bool gradient = true;  ///< Whether the derivative exists (or is a stated subgradient) there.
+  bool enlarge = true;   ///< Off where the cost grows too fast for a test with larger inputs.
 };
 
 /// A scalar reference for elementwise functions, one argument an input.

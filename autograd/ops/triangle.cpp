@@ -203,12 +203,19 @@ void ops::list_triangles(OpList& list) {
               })},
              {"outside", {values({2, 3})}, one([](auto& x) { return diagonal(x, 3); })},
              {"empty", {values({0, 3})}, one([](auto& x) { return diagonal(x); })}}});
-  list.add(
-      {DiagEmbed::doc,
-       {{"vector", {values({3})}, one([](auto& x) { return diag_embed(x); })},
-        {"batches, below", {values({2, 3})}, one([](auto& x) { return diag_embed(x, -1); })},
-        {"axes", {transpose(values({3, 2}))}, one([](auto& x) { return diag_embed(x, 1, 2, 0); })},
-        {"empty", {values({2, 0})}, one([](auto& x) { return diag_embed(x, 1); })}}});
+  list.add({DiagEmbed::doc,
+            {{"vector", {values({3})}, one([](auto& x) { return diag_embed(x); }), true, false},
+             {"batches, below",
+              {values({2, 3})},
+              one([](auto& x) { return diag_embed(x, -1); }),
+              true,
+              false},
+             {"axes",
+              {transpose(values({3, 2}))},
+              one([](auto& x) { return diag_embed(x, 1, 2, 0); }),
+              true,
+              false},
+             {"empty", {values({2, 0})}, one([](auto& x) { return diag_embed(x, 1); })}}});
   list.add({{"diag", "diag_embed of a vector, diagonal of a matrix"},
             {{"of a vector", {values({3})}, one([](auto& x) { return diag(x, 1); })},
              {"of a matrix", {values({3, 4})}, one([](auto& x) { return diag(x, -1); })},
