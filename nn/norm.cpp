@@ -117,7 +117,11 @@ Tensor BatchNorm::operator()(const Tensor& x) const {
   }
   const BatchNormalized result = batch_norm(x, scale, shift, epsilon);
   if (tracks) {
-    track(result.statistics, x.numel() / x.size(1));
+    std::int64_t count = x.size(0);
+    for (int i = 2; i < x.dim(); ++i) {
+      count *= x.size(i);
+    }
+    track(result.statistics, count);
   }
   return result.output;
 }

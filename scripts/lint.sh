@@ -17,4 +17,4 @@ tidy=$(command -v clang-tidy-19) || {
 # A kernel source is compiled several times: once read is enough.
 cd "$root"
 sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$build/compile_commands.json" | sort -u |
-  xargs -d '\n' -P "$(nproc)" -n 1 "$tidy" -p "$build" --quiet 2> >(grep -v ' warnings\? generated\.$' >&2)
+  xargs -d '\n' -P "$(nproc)" -n 1 "$tidy" -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option 2> >(grep -v ' warnings\? generated\.$' >&2)

@@ -98,6 +98,14 @@ TEST_CASE("the gradient of a maximum goes to the NaN that it is") {
   CHECK(slopes(&minimum, 2, 1) == Values{0, 1});
 }
 
+TEST_CASE("a maximum of integers is an integer") {
+  const Tensor x = tensor({16777217, -3, 5}), y = tensor({0, 16777219, 5});
+  CHECK(maximum(x, y).dtype() == int64);
+  CHECK(maximum(x, y).to_vector<std::int64_t>() ==
+        std::vector<std::int64_t>{16777217, 16777219, 5});
+  CHECK(minimum(x, y).to_vector<std::int64_t>() == std::vector<std::int64_t>{0, -3, 5});
+}
+
 TEST_CASE("where keeps boolean and uint8") {
   const Tensor c = tensor({true, false, true});
   const Tensor x = tensor({1, 2, 3}).to(uint8), y = tensor({7, 8, 9}).to(uint8);

@@ -133,9 +133,13 @@ TEST_CASE("einsum of random equations is the plain sum") {
     for (std::string& term : terms) {
       Shape shape;
       for (std::size_t i = below(4); i-- > 0;) {
-        term += letters[below(letters.size())];
-        shape.push_back(below(8) == 0 ? 1 : size[term.back()]);
-        seen += term.back();
+        const char letter = letters[below(letters.size())];
+        const std::size_t before = term.find(letter);  // a diagonal's sizes are equal
+        shape.push_back(before != std::string::npos ? shape[static_cast<int>(before)]
+                        : below(8) == 0             ? 1
+                                                    : size[letter]);
+        term += letter;
+        seen += letter;
       }
       operands.push_back(sample_values(shape, -1, 1, engine()));
     }
@@ -186,6 +190,7 @@ TEST_CASE("einsum says what does not fit") {
       },
       {"einsum:", "subscript j", "3", "operand 0", "[2, 3]", "4", "operand 1", "[4, 5]"});
   check_error([&] { einsum("ii", {x}); }, {"subscript i", "2", "3"});
+  check_error([&] { einsum("ii", {sample_values({3, 1}, -1, 1)}); }, {"subscript i", "3 and 1"});
   check_error([&] { einsum("ijk", {x}); }, {"operand 0", "3 subscripts", "[2, 3]"});
   check_error([&] { einsum("i", {x}); }, {"operand 0", "[2, 3]"});
   check_error([&] { einsum("ij", {x, y}); }, {"1 operands", "got 2"});

@@ -71,6 +71,11 @@ TEST_CASE("the layers have right gradients, in training and evaluation") {
   }
 }
 
+TEST_CASE("a BatchNorm without channels gives an empty result") {
+  const nn::BatchNorm none(0);
+  CHECK(none(zeros({4, 0})).shape() == Shape{4, 0});
+}
+
 TEST_CASE("the layers are cloned and saved") {
   Model model;
   const Tensor x = sample_values({5, 3}, -2, 2, 1).to(float32);

@@ -230,6 +230,11 @@ TEST_CASE("bucketize and searchsorted count what is below") {
   CHECK(values(bucketize(x, edges)) == Values{0, 0, 1, 1, 3, 3, 4, 0, 4, 4});
   CHECK(values(bucketize(x, edges, true)) == Values{0, 1, 1, 3, 3, 4, 4, 0, 4, 4});
   CHECK(values(searchsorted(edges, x)) == values(bucketize(x, edges)));
+  const Tensor bytes = tensor({10, 44, 100, 255}).to(uint8);  // 300 is 44 as a byte
+  CHECK(values(bucketize(tensor({300, -1}), bytes)) == Values{4, 0});
+  CHECK(values(bucketize(300, bytes)) == Values{4});
+  CHECK(values(searchsorted(bytes, -1)) == Values{0});
+  CHECK(values(bucketize(tensor({16777217}), tensor({16777216.0}))) == Values{1});
   CHECK(values(searchsorted(edges, x, true)) == values(bucketize(x, edges, true)));
   CHECK(values(searchsorted(line({0, nan_value}), line({1, nan_value}))) == Values{1, 1});
   CHECK(values(searchsorted(line({0, nan_value}), line({1, nan_value}), true)) == Values{1, 2});

@@ -81,7 +81,8 @@ struct Call {
 CallStack CallStack::here() {
   CallStack stack;
   const void* calls[deepest + 1];  // with a null at the end
-  const std::size_t count = boost::stacktrace::safe_dump_to(1, calls, sizeof calls);
+  const std::size_t count =
+      boost::stacktrace::safe_dump_to(1, static_cast<void*>(calls), sizeof calls);
   for (std::size_t i = 0; i < count && calls[i] != nullptr; ++i) {
     stack.calls_.push_back(calls[i]);
   }

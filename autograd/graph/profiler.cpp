@@ -66,8 +66,14 @@ class Profiler::Record final : public detail::ChainedObserver {
       : most_events_(static_cast<std::size_t>(std::max<std::int64_t>(options.max_events, 0))) {}
 
   void starting(const OperatorRef& op) override {
-    ChainedObserver::starting(op);
+    // The outer observers, told next here and first at the end, have theirs on top.
     running.push_back({this, Clock::now()});
+    try {
+      ChainedObserver::starting(op);
+    } catch (...) {
+      running.pop_back();
+      throw;
+    }
   }
 
   void applied(const OperatorRef& op, std::span<const Tensor* const> inputs,
@@ -92,7 +98,10 @@ class Profiler::Record final : public detail::ChainedObserver {
 
   void failed(const OperatorRef& op) noexcept override {
     ChainedObserver::failed(op);
-    ended(Clock::now());
+    // Not so where an observer threw after this one had seen the end.
+    if (!running.empty() && running.back().profiler == this) {
+      ended(Clock::now());
+    }
   }
 
   ProfilerReport report() const {
@@ -211,8 +220,8 @@ class Profiler::Record final : public detail::ChainedObserver {
     }
   }
 
-  /// Operators that this thread runs at the moment, of all profilers that see it, the outermost
-  /// first.
+  /// Operators that this thread runs at the moment; each as often as profilers see it, for the
+  /// outermost of them last.
   static thread_local std::vector<Running> running;
 
   const std::size_t most_events_;

@@ -353,6 +353,8 @@ class Comparison {
       std::int64_t count = 0, at = 0;
       for (std::size_t i = 0; i < first.size(); ++i) {
         const T ours = first[i], theirs = second[i];
+        // Bits: NaN is NaN again, and -0 is not 0.
+        // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
         if (std::memcmp(&ours, &theirs, sizeof ours) != 0 && count++ == 0) {
           at = static_cast<std::int64_t>(i);
         }

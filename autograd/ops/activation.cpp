@@ -140,7 +140,7 @@ Tensor logsigmoid(const Tensor& x) { return map(ops::LogSigmoid{}, x); }
 
 Tensor glu(const Tensor& x, std::int64_t axis) {
   const Shape& shape = detail::impl_of(x, "glu").shape;
-  if (shape.size() == 0) {
+  if (shape.empty()) {
     fail("glu: a 0-d tensor has no halves");
   }
   const int along = normalize_axis(axis, shape.size(), "glu");

@@ -195,7 +195,7 @@ void ops::list_contractions(OpList& list) {
              {"one element", {values({1}, 3), values({1}, 4)}, of_two(dot)},
              {"empty", {values({0}, 0), values({0}, 0)}, of_two(dot)}}});
   list.add({{"outer", "z_ij = x_i y_j"},
-            {{"vectors", {values({3}, 5), values({4}, 6)}, of_two(outer)},
+            {{"vectors", {values({3}, 5), values({4}, 6)}, of_two(outer), true, false},
              {"empty", {values({0}, 0), values({3}, 7)}, of_two(outer)}}});
   const auto over = [](const Axes& x_axes, const Axes& y_axes) -> OperatorCall {
     return [=](std::span<const Tensor> in) { return tensordot(in[0], in[1], x_axes, y_axes); };

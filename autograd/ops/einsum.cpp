@@ -126,7 +126,15 @@ class Einsum {
       }
       pieces_.push_back({operands[k], labels_of(parse_term(equation_, terms[k]), impl.shape, k)});
       for (int i = 0; i < impl.shape.size(); ++i) {
-        note_size(pieces_.back().labels[static_cast<std::size_t>(i)], impl.shape[i], k, operands);
+        const LabelList& labels = pieces_.back().labels;
+        const int label = labels[static_cast<std::size_t>(i)];
+        for (int j = 0; j < i; ++j) {
+          if (labels[static_cast<std::size_t>(j)] == label && impl.shape[j] != impl.shape[i]) {
+            fail("einsum: {} of \"{}\" stands for sizes {} and {} in operand {} of shape {}",
+                 name_of(label), equation_, impl.shape[j], impl.shape[i], k, impl.shape);
+          }
+        }
+        note_size(label, impl.shape[i], k, operands);
       }
     }
   }
@@ -361,8 +369,10 @@ void ops::list_einsum(OpList& list) {
   const auto values = [](const Shape& shape, std::uint64_t seed) {
     return sample_values(shape, -1, 1, seed);
   };
-  const auto sample = [](const char* equation, const std::vector<Tensor>& inputs) -> Sample {
-    return {equation, inputs, [=](std::span<const Tensor> in) { return einsum(equation, in); }};
+  const auto sample = [](const char* equation, const std::vector<Tensor>& inputs,
+                         bool enlarge = true) -> Sample {
+    return {equation, inputs, [=](std::span<const Tensor> in) { return einsum(equation, in); },
+            true, enlarge};
   };
   list.add(
       {{"einsum", "sum over the subscripts that are not in the output"},
@@ -373,7 +383,7 @@ void ops::list_einsum(OpList& list) {
         sample("...ij, ...j -> ...i", {values({2, 1, 2, 3}, 9), values({3, 3}, 10)}),
         sample("i...,i...->...", {values({3, 2}, 11), values({3, 1}, 12)}),
         sample("ij,ij->ij", {values({2, 3}, 13), values({2, 3}, 14)}),
-        sample("i,j->ji", {values({2}, 15), values({3}, 16)}),
+        sample("i,j->ji", {values({2}, 15), values({3}, 16)}, false),
         sample("ijk,l->il", {values({2, 2, 3}, 17), values({2}, 18)}),
         sample("ij,jk,kl,l->i",
                {values({2, 3}, 19), values({3, 2}, 20), values({2, 4}, 21), values({4}, 22)}),

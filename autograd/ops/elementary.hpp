@@ -245,6 +245,7 @@ struct Mish {
 struct Maximum {
   static constexpr Doc doc{"maximum", "x where x > y, else y; NaN where either is",
                            "one half to each where x = y"};
+  static constexpr bool integers = true;
   template <class T> T operator()(T x, T y) const { return maximum(x, y); }
   template <class T> std::array<T, 2> derivative(T x, T y) const {
     const auto from_x = (!(x <= y)) & (y == y), from_y = (!(y <= x)) & (x == x);
@@ -259,6 +260,7 @@ struct Maximum {
 struct Minimum {
   static constexpr Doc doc{"minimum", "x where x < y, else y; NaN where either is",
                            "one half to each where x = y"};
+  static constexpr bool integers = true;
   template <class T> T operator()(T x, T y) const { return minimum(x, y); }
   template <class T> std::array<T, 2> derivative(T x, T y) const {
     const auto from_x = (!(x >= y)) & (y == y), from_y = (!(y >= x)) & (x == x);
@@ -271,7 +273,7 @@ struct Minimum {
 /// d/dx is y x^(y-1), and 0 for x = y = 0. d/dy is x^y ln x, and 0 at x = 0 for y > 0;
 /// it is NaN for x < 0, where x^y exists for integers y alone.
 struct Pow {
-  static constexpr Doc doc{"pow", "x^y", "at x = 0: y 0^(y-1) in x, 0 in y"};
+  static constexpr Doc doc{"pow", "x^y", "at x = 0: y 0^(y-1) in x, 0 in y > 0"};
   template <class T> T operator()(T x, T y) const { return pow(x, y); }
   /// y may be a number as well.
   template <class T, class Y> T derivative_of_base(T x, Y y) const {

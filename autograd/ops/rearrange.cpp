@@ -361,15 +361,20 @@ void ops::list_rearrange(OpList& list) {
              {"empty", {values({0, 3})}, one([](auto& x) {
                 return unflatten(x, 0, {2, 0});
               })}}});
-  // All of them, for each has a gradient.
+  // All of them, for each has a gradient. Enlarged they would not fit into memory.
   const auto meshing = [](Indexing indexing) -> OperatorCall {
     return [=](std::span<const Tensor> in) { return stack(meshgrid(in, indexing)); };
   };
-  list.add({{"meshgrid", "y_k[i_0, i_1, ...] = x_k[i_k]"},
-            {{"two", {values({2}), values({3})}, meshing(Indexing::ij)},
-             {"three, one 0-d", {values({2}), values({}), values({3})}, meshing(Indexing::ij)},
-             {"of a plane", {values({2}), values({3}), values({2})}, meshing(Indexing::xy)},
-             {"empty", {values({2}), values({0})}, meshing(Indexing::xy)}}});
+  list.add(
+      {{"meshgrid", "y_k[i_0, i_1, ...] = x_k[i_k]"},
+       {{"two", {values({2}), values({3})}, meshing(Indexing::ij), true, false},
+        {"three, one 0-d",
+         {values({2}), values({}), values({3})},
+         meshing(Indexing::ij),
+         true,
+         false},
+        {"of a plane", {values({2}), values({3}), values({2})}, meshing(Indexing::xy), true, false},
+        {"empty", {values({2}), values({0})}, meshing(Indexing::xy)}}});
 }
 
 }  // namespace cadena

@@ -12,6 +12,7 @@
 #include <cadena/autograd/ops/search.hpp>
 #include <cadena/autograd/ops/sort.hpp>
 
+#include <algorithm>
 #include <limits>
 
 namespace cadena {
@@ -78,8 +79,9 @@ template <bool of_sequence> Tensor search(const Tensor& x, const Tensor& boundar
     fail("{}: {} shape {}, expected one dimension", operation,
          of_sequence ? "the sorted sequence has" : "the boundaries have", shape);
   }
-  const Tensor both[] = {x, boundaries};
-  const Dtype dtype = result_dtype(both);
+  // Numbers and 0-d tensors count in full, and float32 does not hold all of int64.
+  const auto [low, high] = std::minmax({x.dtype(), boundaries.dtype()});
+  const Dtype dtype = low == Dtype::int64 && high == Dtype::float32 ? Dtype::float64 : high;
   return bind(Bucketize<of_sequence>{right}, x.to(dtype), boundaries.to(dtype));
 }
 

@@ -217,7 +217,7 @@ void ops::list_triangles(OpList& list) {
               false},
              {"empty", {values({2, 0})}, one([](auto& x) { return diag_embed(x, 1); })}}});
   list.add({{"diag", "diag_embed of a vector, diagonal of a matrix"},
-            {{"of a vector", {values({3})}, one([](auto& x) { return diag(x, 1); })},
+            {{"of a vector", {values({3})}, one([](auto& x) { return diag(x, 1); }), true, false},
              {"of a matrix", {values({3, 4})}, one([](auto& x) { return diag(x, -1); })},
              {"empty", {values({0})}, one([](auto& x) { return diag(x); })}}});
 }
