@@ -5,7 +5,6 @@
 // - stream-bound rows: a loop that reads and writes the same arrays, with additions only;
 // - compute-bound rows: the same arithmetic, fused into one loop.
 
-#include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <sys/mman.h>
 #include <tbb/blocked_range.h>
@@ -19,6 +18,9 @@
 #include <map>
 #include <memory>
 #include <new>
+
+extern "C" int omp_get_max_threads();
+extern "C" void omp_set_num_threads(int);
 
 namespace bench {
 namespace {
