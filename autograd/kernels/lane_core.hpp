@@ -40,7 +40,13 @@ template <class T, class Arch> class Mask {
 
   CADENA_INLINE explicit Mask(Bits bits) : bits_(bits) {}
   CADENA_INLINE explicit Mask(bool every) : bits_(every) {}
-  static CADENA_INLINE Mask load(const bool* from) { return Mask(Bits::load_unaligned(from)); }
+  static CADENA_INLINE Mask load(const bool* from) {
+    // xsimd's own way has a jump for each answer. Here each number looks at a bit of its own in a
+    // word of all answers.
+    static constexpr Words own = own_bits();
+    const Batch mine = Batch::load_unaligned(own.words);
+    return Mask(xsimd::bool_cast((Batch(word_of(from)) & mine) == mine));
+  }
   /// The first n answers from memory, the others false.
   static CADENA_INLINE Mask load_partial(const bool* from, int n) {
     bool all[width] = {};
@@ -70,6 +76,34 @@ template <class T, class Arch> class Mask {
   }
 
  private:
+  using Word = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  using Batch = xsimd::batch<Word, kernels::Simd<Arch>>;
+  struct Words {
+    Word words[width];
+  };
+  static constexpr bool bytes_fit = width <= static_cast<int>(sizeof(Word));
+
+  static constexpr Words own_bits() {
+    Words own{};
+    for (int i = 0; i < width; ++i) own.words[i] = Word(1) << (bytes_fit ? 8 * i : i);
+    return own;
+  }
+  /// The answers as bytes if they fit, else as bits.
+  static CADENA_INLINE Word word_of(const bool* from) {
+    Word word = 0;
+    if constexpr (bytes_fit) {
+      __builtin_memcpy(&word, from, width);
+    } else {
+      for (int i = 0; i < width; i += 8) {
+        std::uint64_t eight;
+        __builtin_memcpy(&eight, from + i, sizeof eight);
+        // The product has byte k at bit 56 + k.
+        word |= static_cast<Word>(eight * 0x0102040810204080 >> 56) << i;
+      }
+    }
+    return word;
+  }
+
   Bits bits_;
 };
 
