@@ -8,6 +8,9 @@
 
 #include "support.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 using namespace cadena;
 using support::check_error;
 using support::Values;
@@ -48,7 +51,7 @@ TEST_CASE("gradients of many tokens are those of a loop, with any number of thre
     for (std::int64_t k = 0; k < count; ++k) {
       tokens.push_back(k % 5 == 0 ? 3 : k * k % 997);
     }
-    std::vector<float> expected(static_cast<std::size_t>(rows * width), 0.0F);
+    std::vector<double> expected(static_cast<std::size_t>(rows * width), 0.0);
     for (std::int64_t k = 0; k < count; ++k) {
       const std::int64_t row = tokens[static_cast<std::size_t>(k)];
       for (std::int64_t c = 0; c < width && row != padding; ++c) {
@@ -58,16 +61,26 @@ TEST_CASE("gradients of many tokens are those of a loop, with any number of thre
     }
     const Tensor indices = from_vector(tokens, {count});
     const Tensor table = zeros({rows, width}).requires_grad_leaf();
+    std::vector<float> first;
     for (int n : {1, 2, 8}) {
       set_threads(n);
       const Tensor taken = embedding(indices, table, padding);
-      CHECK(grad({&taken, 1}, {&table, 1}, {&g, 1})[0].to_vector<float>() == expected);
+      const std::vector<float> sums = grad({&taken, 1}, {&table, 1}, {&g, 1})[0].to_vector<float>();
+      for (std::size_t k = 0; k < sums.size(); ++k) {
+        // Row 3 has 4000 addends and is rounded once.
+        const double tolerance = static_cast<std::int64_t>(k) / width == 3 ? 1e-7 : 3e-6;
+        if (std::abs(sums[k] - expected[k]) > tolerance * std::max(10.0, std::abs(expected[k]))) {
+          FAIL("element " << k << ": " << sums[k] << " against " << expected[k]);
+        }
+      }
+      first = first.empty() ? sums : first;
+      CHECK(sums == first);
       // The same rows by another way.
       const Tensor added = index_add(zeros({rows, width}), 0, indices, g);
-      if (width > 1) {
-        CHECK(values(slice(added, 0, 8)) ==
-              values(slice(from_vector(expected, {rows, width}), 0, 8)));
-      }
+      CHECK(allclose(slice(added, 0, 0, 7), slice(from_vector(first, {rows, width}), 0, 0, 7), 1e-5,
+                     1e-5));
+      CHECK(
+          allclose(slice(added, 0, 8), slice(from_vector(first, {rows, width}), 0, 8), 1e-5, 1e-5));
     }
   }
 }

@@ -1,39 +1,20 @@
-#include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/kernels/indexing.hpp>
+#include <cadena/autograd/kernels/row_sums.hpp>
 #include <cadena/autograd/kernels/scratch.hpp>
 #include <cadena/autograd/kernels/walk.hpp>
-#include <cadena/autograd/kernels/wrap.hpp>
 
+#include <algorithm>
 #include <atomic>
-#include <utility>
+#include <type_traits>
 
 namespace cadena::kernels {
 namespace {
 
 constexpr std::int64_t serial = 32768;   // addends; below, a second thread does not pay
-constexpr std::int64_t block = 16384;    // addends of a piece at least
 constexpr std::int64_t cache_line = 16;  // elements that two threads should not share
 constexpr std::int64_t most_blocks = 8;  // also of pieces that each read all indices
 
-/// What happens to an element of the target: numbers are added to it.
-struct Add {
-  template <class T> static void one(T& to, T from) { to = wrapping_sum(to, from); }
-  template <class T>
-  static void run(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
-                  std::int64_t count) {
-    if (to_step == 1 && from_step == 1) {
-      for (std::int64_t i = 0; i < count; ++i) {
-        one(to[i], from[i]);
-      }
-    } else {
-      for (std::int64_t i = 0; i < count; ++i) {
-        one(to[i * to_step], from[i * from_step]);
-      }
-    }
-  }
-};
-
-/// Or it takes another value.
+/// What happens to an element of the target (see also Add): it takes another value.
 struct Assign {
   template <class T> static void one(T& to, T from) { to = from; }
   template <class T>
@@ -44,13 +25,14 @@ struct Assign {
 };
 
 /// Takes a box of the source in row-major order.
-template <class Change, class T>
-void change_in_order(const Indexed& box, const std::int64_t* indices, const T* source, T* target) {
+template <class Change, class From, class To>
+void change_in_order(const Indexed& box, const std::int64_t* indices, const From* source,
+                     To* target) {
   const Walk<3> walk(box.shape, box.indices, box.data, box.target);
   walk.run(0, walk.count(), [&](std::int64_t run, const auto& at) {
     const std::int64_t* index = indices + at[0];
-    const T* from = source + at[1];
-    T* to = target + at[2];
+    const From* from = source + at[1];
+    To* to = target + at[2];
     if (walk.step(0) == 0) {
       Change::run(to + *index * box.step, walk.step(2), from, walk.step(1), run);
       return;
@@ -94,11 +76,11 @@ void add_blocks(const Indexed& indexed, std::int64_t blocks, const std::int64_t*
                 const T* source, T* target) {
   const std::int64_t length = indexed.shape[indexed.axis];
   const std::int64_t grain = (length + blocks - 1) / blocks;
-  const auto scratch = detail::make_impl(dtype_of<T>, {blocks, indexed.size});
-  T* sums = reinterpret_cast<T*>(scratch->data);
+  const Scratch<Sum<T>> scratch(blocks * indexed.size);
+  Sum<T>* const sums = scratch.data();
   parallel_for(length, grain, [&](std::int64_t begin, std::int64_t end) {
-    T* mine = sums + begin / grain * indexed.size;
-    std::fill_n(mine, indexed.size, T{0});
+    Sum<T>* mine = sums + begin / grain * indexed.size;
+    std::fill_n(mine, indexed.size, Sum<T>{0});
     Indexed piece = indexed;
     piece.shape[indexed.axis] = end - begin;
     piece.step = 1;
@@ -106,14 +88,16 @@ void add_blocks(const Indexed& indexed, std::int64_t blocks, const std::int64_t*
                          source + begin * indexed.data[indexed.axis], mine);
   });
   const std::int64_t used = (length + grain - 1) / grain;
-  for (std::int64_t k = 0; k < used; ++k) {
-    Add::run(target, indexed.step, sums + k * indexed.size, 1, indexed.size);
+  for (std::int64_t k = 1; k < used; ++k) {
+    Add::run(sums, 1, sums + k * indexed.size, 1, indexed.size);
   }
+  Add::run(target, indexed.step, sums, 1, indexed.size);
 }
 
 /// Takes all of the source in order, independent parts of it at the same time.
-template <class Change, class T>
-void change_all(const Indexed& indexed, const std::int64_t* indices, const T* source, T* target) {
+template <class Change, class From, class To>
+void change_all(const Indexed& indexed, const std::int64_t* indices, const From* source,
+                To* target) {
   const Cut cut = independent_cut(indexed, numel(indexed.shape));
   if (cut.pieces == 1) {
     change_in_order<Change>(indexed, indices, source, target);
@@ -129,68 +113,51 @@ void change_all(const Indexed& indexed, const std::int64_t* indices, const T* so
   });
 }
 
-/// Which rows of a source go to each row of a target, in order (by counting).
-class Groups {
- public:
-  Groups(std::int64_t rows, const std::int64_t* indices, std::int64_t step, std::int64_t count,
-         std::int64_t skipped)
-      : rows_(rows), ends_(rows), order_(count) {
-    std::int64_t* next = ends_.data();
-    std::fill_n(next, rows, 0);
-    for (std::int64_t i = 0; i < count; ++i) {
-      next[indices[i * step]] += indices[i * step] == skipped ? 0 : 1;
-    }
-    std::int64_t before = 0;
-    for (std::int64_t row = 0; row < rows; ++row) {
-      before += std::exchange(next[row], before);
-    }
-    for (std::int64_t i = 0; i < count; ++i) {
-      if (indices[i * step] != skipped) {
-        order_.data()[next[indices[i * step]]++] = i;
-      }
+/// Whether more than `chunk` addends may meet in an element.
+bool may_meet(const Indexed& indexed, const std::int64_t* indices) {
+  const std::int64_t length = indexed.shape[indexed.axis], step = indexed.indices[indexed.axis];
+  for (int i = 0; i < indexed.shape.size(); ++i) {
+    if (i != indexed.axis && indexed.indices[i] != 0) {
+      return length > chunk;
     }
   }
-
-  std::int64_t rows() const noexcept { return rows_; }
-  std::int64_t begin(std::int64_t row) const noexcept { return row > 0 ? end(row - 1) : 0; }
-  std::int64_t end(std::int64_t row) const noexcept { return ends_.data()[row]; }
-  std::int64_t operator[](std::int64_t place) const noexcept { return order_.data()[place]; }
-
-  /// The first row before which there are `cost` rows and addends, or more.
-  std::int64_t row_at(std::int64_t cost) const noexcept {
-    std::int64_t low = 0, high = rows_;
-    while (low < high) {
-      const std::int64_t middle = (low + high) / 2;
-      (middle + begin(middle) < cost ? low : high) = middle + (middle + begin(middle) < cost);
-    }
-    return low;
+  if (length <= chunk) {
+    return false;
   }
+  // The same indices for all: count them, several to a counter.
+  constexpr std::int64_t counters = 65536;
+  const Scratch<std::uint16_t> counts(counters);
+  std::fill_n(counts.data(), counters, std::uint16_t{0});
+  for (std::int64_t i = 0; i < length; ++i) {
+    if (++counts.data()[indices[i * step] % counters] > chunk) {
+      return true;
+    }
+  }
+  return false;
+}
 
- private:
-  std::int64_t rows_;
-  Scratch<std::int64_t> ends_, order_;
-};
-
-/// Adds rows of `width` neighbours to those of a target, which begin at 0 if they are `fresh`.
+/// As change_all<Add>; what may be many addends of float32 is summed in float64.
 template <class T>
-void add_groups(const Groups& groups, std::int64_t width, const T* source, std::int64_t source_step,
-                T* target, std::int64_t target_step, bool fresh) {
-  const std::int64_t cost = groups.rows() + groups.end(groups.rows() - 1);
-  const std::int64_t pieces = std::clamp<std::int64_t>(cost * width / block, 1, groups.rows());
-  parallel_for(pieces, 1, [&](std::int64_t first, std::int64_t last) {
-    const auto row_of = [&](std::int64_t piece) {
-      return piece == pieces ? groups.rows() : groups.row_at(cost / pieces * piece);
-    };
-    for (std::int64_t row = row_of(first); row < row_of(last); ++row) {
-      T* const sum = target + row * target_step;
-      if (fresh) {
-        std::fill_n(sum, width, T{0});
-      }
-      for (std::int64_t i = groups.begin(row); i < groups.end(row); ++i) {
-        Add::run(sum, 1, source + groups[i] * source_step, 1, width);
-      }
+void add_in_order(const Indexed& indexed, const std::int64_t* indices, const T* source, T* target) {
+  if constexpr (std::is_same_v<T, Sum<T>>) {
+    change_all<Add>(indexed, indices, source, target);
+  } else if (!may_meet(indexed, indices)) {
+    change_all<Add>(indexed, indices, source, target);
+  } else {
+    std::int64_t extent = (indexed.size - 1) * indexed.step + 1;
+    for (int i = 0; i < indexed.shape.size(); ++i) {
+      extent += (indexed.shape[i] - 1) * indexed.target[i];
     }
-  });
+    const Scratch<Sum<T>> sums(extent);
+    parallel_for(extent, moving_grain(extent), [&](std::int64_t begin, std::int64_t end) {
+      std::copy(target + begin, target + end, sums.data() + begin);
+    });
+    change_all<Add>(indexed, indices, source, sums.data());
+    parallel_for(extent, moving_grain(extent), [&](std::int64_t begin, std::int64_t end) {
+      std::transform(sums.data() + begin, sums.data() + end, target + begin,
+                     [](Sum<T> sum) { return static_cast<T>(sum); });
+    });
+  }
 }
 
 /// The length of the runs of neighbours of which the source and the target consist beside the
@@ -212,6 +179,9 @@ std::int64_t width_of_rows(const Indexed& indexed) {
 template <class T>
 void add_all(const Indexed& indexed, const std::int64_t* indices, const T* source, T* target) {
   const std::int64_t count = numel(indexed.shape);
+  if (count == 0) {
+    return;
+  }
   const std::int64_t length = indexed.shape[indexed.axis];
   const std::int64_t blocks = std::min(length / block, most_blocks);
   if (count == length && count > serial && blocks * indexed.size <= count / 2) {
@@ -224,7 +194,7 @@ void add_all(const Indexed& indexed, const std::int64_t* indices, const T* sourc
     add_groups(groups, width, source, indexed.data[indexed.axis], target, indexed.step, false);
     return;
   }
-  change_all<Add>(indexed, indices, source, target);
+  add_in_order(indexed, indices, source, target);
 }
 
 /// Calls f with the C++ type of a dtype that is computed with.
@@ -284,6 +254,12 @@ void gather(Dtype dtype, const Indexed& indexed, const std::int64_t* indices, co
       const T* from = values + at[2];
       if (walk.step(0) == 0) {
         copy_run(to, walk.step(1), from + *index * indexed.step, walk.step(2), run);
+        return;
+      }
+      if (walk.step(0) == 1 && walk.step(1) == 1 && walk.step(2) == 0 && indexed.step == 1) {
+        for (std::int64_t i = 0; i < run; ++i) {
+          to[i] = from[index[i]];
+        }
         return;
       }
       for (std::int64_t i = 0; i < run; ++i) {

@@ -29,8 +29,10 @@ void gather(Dtype dtype, const Indexed& indexed, const std::int64_t* indices, co
 
 /// target[p with indices[p] at the axis] += source[p], for int64, float32 and float64. Each element
 /// of the target takes its addends in the order of the source. A long source with one dimension
-/// beside a short target is cut in at most 8 blocks whose sums are added in order. The cut depends
-/// on shapes alone: the same bits for any number of threads. The indices must have been checked.
+/// beside a short target is cut in at most 8 blocks, many addends of a row in blocks of 1024, whose
+/// sums are added in order. Where an element may have more than 1024 addends of float32, they are
+/// summed in float64. All this depends on shapes and indices alone: the same bits for any number of
+/// threads. The indices must have been checked.
 void scatter_add(Dtype dtype, const Indexed& indexed, const std::int64_t* indices,
                  const std::byte* source, std::byte* target);
 
@@ -46,7 +48,8 @@ struct Rows {
 };
 
 /// target[r] = the sum of the source[i] with indices[i] = r, in order, for int64, float32 and
-/// float64: in parallel over the rows of the target. The indices must have been checked.
+/// float64: in parallel over the rows of the target, and over blocks of 1024 where a row has more
+/// addends, which are summed in float64. The indices must have been checked.
 void sum_rows(Dtype dtype, const Rows& rows, const std::int64_t* indices, const std::byte* source,
               std::byte* target);
 
