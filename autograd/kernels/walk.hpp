@@ -49,6 +49,9 @@ template <int n> class Walk {
 
   std::int64_t count() const noexcept { return count_; }
 
+  const Shape& shape() const noexcept { return shape_; }  ///< With merged dimensions.
+  const Strides& strides(int k) const noexcept { return strides_[k]; }
+
   bool is_one_run() const noexcept { return shape_.size() == 1; }
 
   /// Distance of neighbours within a run, in array k.
@@ -122,11 +125,66 @@ void copy_run(T* to, std::int64_t to_step, const T* from, std::int64_t from_step
   }
 }
 
+/// The dimension in which neighbours of `from` lie side by side if it is not that of `to`, and both
+/// are long enough for tiles; else -1.
+inline int transposed_axis(const Walk<2>& walk) {
+  const int last = walk.shape().size() - 1;
+  if (walk.step(0) != 1 || walk.step(1) == 0 || walk.shape()[last] < 8) {
+    return -1;
+  }
+  for (int axis = 0; axis < last; ++axis) {
+    if (walk.strides(1)[axis] == 1 && walk.shape()[axis] >= 8) {
+      return axis;
+    }
+  }
+  return -1;
+}
+
+/// Copies in square tiles of the last dimension and another one, in which `from` is contiguous.
+/// Each tile goes through the cache: a line is touched once, whatever the distance of rows.
+template <class T> void copy_transposed(const Walk<2>& walk, int across, T* to, const T* from) {
+  constexpr std::int64_t side = 32;
+  const Shape& shape = walk.shape();
+  const Strides &to_strides = walk.strides(0), &from_strides = walk.strides(1);
+  const int last = shape.size() - 1;
+  Shape tiles = shape;
+  tiles[across] = (shape[across] + side - 1) / side;
+  tiles[last] = (shape[last] + side - 1) / side;
+  parallel_for(numel(tiles), 16, [&](std::int64_t begin, std::int64_t end) {
+    T square[side * side];
+    for (std::int64_t tile = begin; tile < end; ++tile) {
+      Dims first = unravel(tile, tiles);
+      first[across] *= side;
+      first[last] *= side;
+      T* write = to;
+      const T* read = from;
+      for (int axis = 0; axis <= last; ++axis) {
+        write += first[axis] * to_strides[axis];
+        read += first[axis] * from_strides[axis];
+      }
+      const std::int64_t rows = std::min(side, shape[across] - first[across]);
+      const std::int64_t columns = std::min(side, shape[last] - first[last]);
+      for (std::int64_t j = 0; j < columns; ++j) {
+        for (std::int64_t i = 0; i < rows; ++i) {
+          square[i * side + j] = read[j * from_strides[last] + i];
+        }
+      }
+      for (std::int64_t i = 0; i < rows; ++i) {
+        std::copy_n(square + i * side, columns, write + i * to_strides[across]);
+      }
+    }
+  });
+}
+
 /// to[p] = from[p] for all places p of a shape, in parallel.
 template <class T>
 void copy_elements(const Shape& shape, T* to, const Strides& to_strides, const T* from,
                    const Strides& from_strides) {
   const Walk<2> walk(shape, to_strides, from_strides);
+  if (const int across = transposed_axis(walk); across >= 0 && walk.count() > 0) {
+    copy_transposed(walk, across, to, from);
+    return;
+  }
   parallel_for(walk.count(), moving_grain(walk.count()), [&](std::int64_t begin, std::int64_t end) {
     walk.run(begin, end, [&](std::int64_t run, const auto& at) {
       copy_run(to + at[0], walk.step(0), from + at[1], walk.step(1), run);

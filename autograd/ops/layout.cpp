@@ -1,6 +1,7 @@
 #include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/graph/operator.hpp>
 #include <cadena/autograd/kernels/tiles.hpp>
+#include <cadena/autograd/kernels/walk.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
@@ -87,17 +88,11 @@ struct Contiguous {
   bool operator==(const Contiguous&) const = default;
 };
 
-template <std::size_t width>
-void copy_tile(const void*, const std::byte* const* in, std::byte* const* out, std::int64_t n) {
-  std::copy_n(in[0], static_cast<std::size_t>(n) * width, out[0]);
-}
-
 void Contiguous::run(Inputs in, Outputs out) const {
-  const std::size_t width = size_of(in[0].dtype());
-  kernels::run_tiles(width == 4   ? copy_tile<4>
-                     : width == 8 ? copy_tile<8>
-                                  : copy_tile<1>,
-                     nullptr, in, out);
+  dispatch(in[0].dtype(), [&]<class T>() {
+    kernels::copy_elements(in[0].shape(), out[0].data<T>(), contiguous_strides(in[0].shape()),
+                           in[0].data<T>(), in[0].strides());
+  });
 }
 
 template <class From, class To>
