@@ -3,11 +3,13 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/ops.hpp>
 
 #include "support.hpp"
 
 #include <algorithm>
+#include <limits>
 
 using namespace cadena;
 using support::check_error;
@@ -200,6 +202,30 @@ TEST_CASE("gradients of index and index_put, elements named twice") {
   CHECK(values(added[1]) == Values{2, 1, 2});
 }
 
+TEST_CASE("gradients of index_put into much more than it names, elements named twice") {
+  const Tensor x = zeros({50, 40}).requires_grad_leaf(), v = ones({5}).requires_grad_leaf();
+  const Tensor rows = tensor({3, -1, 3, 49, 3}), columns = tensor({7, 0, -33, 0, 8});
+  const Tensor weights = reshape(arange(2000, {.dtype = float32}), {50, 40});
+  const auto g = grad(sum(index_put(x, {rows, columns}, v) * weights), {x, v});
+  CHECK(values(g[1]) == Values{0, 0, 127, 1960, 128});
+  CHECK(values(sum(g[0]))[0] == 1999000 - 127 - 1960 - 128);
+}
+
+TEST_CASE("large masks of one and several dimensions take what a loop takes") {
+  const Tensor x = sample_values({90, 70, 11}, -1, 1);
+  const Tensor mask = sin(arange(90 * 70 * 11, {.dtype = float64}) * 7.0) > 0.1;
+  const Values all = values(x);
+  const std::vector<double> chosen = values(mask.to(float64));
+  Values expected;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (chosen[i] != 0) {
+      expected.push_back(all[i]);
+    }
+  }
+  CHECK(values(index(x, {reshape(mask, x.shape())})) == expected);
+  CHECK(values(index(reshape(x, {x.numel()}), {mask})) == expected);
+}
+
 TEST_CASE("large indices against plain loops, the same bits with any number of threads") {
   const support::ThreadsGuard guard;
   const std::int64_t count = 30000, rows = 700, width = 24;
@@ -253,9 +279,17 @@ TEST_CASE("index says what is wrong") {
   check_error([&] { index(x, {tensor({0, 1}), tensor({0, 1, 2})}); }, {"index:", "[2]", "[3]"});
   check_error([&] { index(x, {Tensor()}); }, {"index:", "undefined"});
   check_error([&] { index_put(x, {tensor({0, 3})}, 1); }, {"index_put:", "3", "axis 0"});
-  check_error([&] { index_put(x, {0}, tensor({1, 2})); }, {"index_put:", "[2]", "[4]"});
+  check_error(
+      [&] {
+        index_put(x, {0}, tensor({1, 2}));
+      },
+      {"index_put: expected values that broadcast to [4]", "got [2]"});
   check_error([&] { index_put(x, {0}, 0.5); }, {"index_put:", "0.5", "int64"});
-  check_error([&] { index_put(x, {0}, tensor({0.5})); }, {"index_put:", "float32", "int64"});
+  check_error([&] { index_put(x, {0}, tensor({0.5})); },
+              {"index_put: expected values of int64, got values of float32"});
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  check_error([&] { index(x, {tensor({0, most})}); }, {"index: index 9223372036854775807"});
+  check_error([&] { index(x, {tensor({-most - 1})}); }, {"index: index -9223372036854775808"});
   check_error([&] { index_put(x > 1, {0}, true, true); }, {"index_put:", "boolean"});
   check_error([&] { narrow(x, 1, 2, 3); }, {"narrow:", "3 from 2", "axis 1", "size 4"});
   check_error([&] { narrow(x, 1, 0, -1); }, {"narrow:", "-1", "axis 1"});

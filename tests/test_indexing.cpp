@@ -48,92 +48,6 @@ template <class F> void check_threads(F&& f) {
 
 }  // namespace
 
-TEST_CASE("slice takes a part of an axis as Python does") {
-  const Tensor x = arange(10);
-  CHECK(values(slice(x, 0, 2, 5)) == Values{2, 3, 4});
-  CHECK(values(slice(x, 0, -3)) == Values{7, 8, 9});
-  CHECK(values(slice(x, 0, {}, -8)) == Values{0, 1});
-  CHECK(values(slice(x, 0, 1, 100, 4)) == Values{1, 5, 9});
-  CHECK(values(slice(x, 0, -100, 2)) == Values{0, 1});
-  CHECK(slice(x, 0, 5, 2).shape() == Shape{0});
-  CHECK(slice(x, 0, 100, 200).shape() == Shape{0});
-  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
-  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
-  CHECK(values(slice(x, 0, least, most, most)) == Values{0});
-  CHECK(slice(x, 0, most, least).shape() == Shape{0});
-
-  const Tensor y = reshape(arange(24), {2, 3, 4});
-  const Tensor part = slice(y, -1, 1, {}, 2);
-  CHECK(part.shape() == Shape{2, 3, 2});
-  CHECK(values(part) == Values{1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23});
-  CHECK(part.strides() == Strides{12, 4, 2});
-  CHECK(values(slice(transpose(y, 0, 2), 0, 3)) == Values{3, 15, 7, 19, 11, 23});
-  CHECK(slice(y, 1, 0, 3).impl() == y.impl());
-  CHECK(slice(zeros({0, 3}), 0, 1).shape() == Shape{0, 3});
-}
-
-TEST_CASE("a slice shares memory") {
-  const Tensor x = arange(10, {.dtype = float32});
-  CHECK(slice(x, 0, 3).data<float>().data() == x.data<float>().data() + 3);
-  CHECK(x[4].item() == 4);
-  CHECK(select(x, 0, -1).data<float>().data() == x.data<float>().data() + 9);
-}
-
-TEST_CASE("slice and select refuse what they cannot do") {
-  const Tensor x = zeros({2, 3});
-  CHECK(error_of([&] { slice(x, 2, 0); }) ==
-        "slice: axis 2 is outside [-2, 2) of a tensor with 2 dimensions");
-  CHECK(error_of([&] { slice(x, 0, 0, 2, 0); }) ==
-        "slice: expected a step of at least 1, got 0 (index_select with falling indices reverses "
-        "an axis)");
-  CHECK(error_of([&] { slice(x, 0, {}, {}, -1); }).find("got -1") != std::string::npos);
-  CHECK(error_of([] { slice(Tensor(), 0, 0); }) == "slice: the tensor is undefined");
-  CHECK(error_of([] { slice(1.0, 0, 0); }).find("axis 0") != std::string::npos);
-  CHECK(error_of([&] { select(x, 1, 3); }) ==
-        "select: index 3 is outside [-3, 3) of axis 1 of shape [2, 3]");
-  CHECK(error_of([&] { select(x, 1, -4); }).find("index -4") != std::string::npos);
-  CHECK(error_of([] { zeros({})[0]; }).find("axis 0") != std::string::npos);
-  CHECK(error_of([] { select(zeros({0}), 0, 0); }).find("outside [0, 0)") != std::string::npos);
-}
-
-TEST_CASE("select removes its axis") {
-  const Tensor x = reshape(arange(24), {2, 3, 4});
-  CHECK(select(x, 1, 2).shape() == Shape{2, 4});
-  CHECK(values(select(x, 1, 2)) == Values{8, 9, 10, 11, 20, 21, 22, 23});
-  CHECK(values(select(x, -1, -4)) == Values{0, 4, 8, 12, 16, 20});
-  CHECK(x[1][2][3].item<std::int64_t>() == 23);
-  CHECK(x[1][2][3].shape() == Shape{});
-}
-
-TEST_CASE("pad puts a value around a tensor") {
-  const Tensor x = tensor({{1.0, 2.0}, {3.0, 4.0}});
-  CHECK(values(pad(x, {{1, 0}, {0, 2}})) == Values{0, 0, 0, 0, 1, 2, 0, 0, 3, 4, 0, 0});
-  CHECK(values(pad(transpose(x), {{0, 1}, {1, 0}}, 9)) == Values{9, 1, 3, 9, 2, 4, 9, 9, 9});
-  CHECK(pad(x, {{0, 0}, {0, 0}}).impl() == x.impl());
-  CHECK(pad(tensor(3.0), {}).item() == 3);
-  CHECK(values(pad(zeros({0}), {{1, 2}}, 7)) == Values{7, 7, 7});
-  CHECK(pad(zeros({0, 2}), {{0, 0}, {1, 1}}).shape() == Shape{0, 4});
-  const Values line = values(pad(arange(100000, {.dtype = float32}), {{2, 3}}));
-  CHECK(line.size() == 100005);
-  CHECK(line[1] == 0);
-  CHECK(line[2 + 77777] == 77777);
-
-  CHECK(error_of([&] {
-          pad(x, {{1, 1}});
-        }) == "pad: 1 pairs of widths for a tensor of shape [2, 2], expected one a dimension");
-  CHECK(error_of([&] {
-          pad(x, {{0, 0}, {-1, 0}});
-        }) == "pad: widths -1 and 0 of axis 1: expected 0 to 2^56");
-  CHECK(error_of([&] {
-          pad(x, {{1LL << 50, 0}, {1 << 10, 0}});
-        }).find("2^56") != std::string::npos);
-  CHECK(error_of([] { pad(arange(3), {{1, 1}}, 0.5); }) == "pad: 0.5 is not a value of int64");
-  CHECK(error_of([] {
-          pad(zeros({1}, {.dtype = uint8}), {{1, 1}}, 256);
-        }).find("uint8") != std::string::npos);
-  CHECK(error_of([] { pad(Tensor(), {}); }) == "pad: the tensor is undefined");
-}
-
 TEST_CASE("data of every dtype can be moved") {
   for (Dtype dtype : all_dtypes) {
     INFO(name(dtype));
@@ -282,81 +196,6 @@ TEST_CASE("gather and its kin refuse what does not fit") {
         "shape [5, 3]");
 }
 
-TEST_CASE("cat and stack join tensors") {
-  const Tensor a = tensor({{1.0, 2.0}}), b = tensor({{3.0, 4.0}, {5.0, 6.0}});
-  CHECK(values(cat({a, b})) == Values{1, 2, 3, 4, 5, 6});
-  CHECK(values(cat({transpose(a), b}, -1)) == Values{1, 3, 4, 2, 5, 6});
-  CHECK(values(cat({zeros({0, 2}), a})) == Values{1, 2});
-  CHECK(cat({zeros({0, 2}), zeros({0, 1})}, 1).shape() == Shape{0, 3});
-  CHECK(cat({arange(2), a[0]}).dtype() == float32);
-  CHECK(cat({arange(2), arange(2).to(boolean)}).dtype() == int64);
-  CHECK(cat({a, a.to(float64)}).dtype() == float64);
-  CHECK(values(stack({a[0], b[1]})) == Values{1, 2, 5, 6});
-  CHECK(values(stack({a[0], b[1]}, -1)) == Values{1, 5, 2, 6});
-  CHECK(stack({1.0, 2, true}).dtype() == float32);
-  CHECK(values(stack({1.0, 2, true})) == Values{1, 2, 1});
-  CHECK(stack({zeros({0, 3})}, 1).shape() == Shape{0, 1, 3});
-  const Values wide = values(cat({zeros({300, 200}), ones({300, 100})}, 1));
-  CHECK(wide[300 * 7 + 199] == 0);
-  CHECK(wide[300 * 7 + 200] == 1);
-
-  CHECK(error_of([] { cat({}); }) == "cat: expected at least one tensor");
-  CHECK(error_of([&] { cat({a, Tensor()}); }) == "cat: tensor 1 is undefined");
-  CHECK(error_of([] {
-          cat({1.0, 2.0});
-        }) == "cat: tensor 0 is 0-d and has no axis; stack adds one");
-  CHECK(error_of([&] {
-          cat({a, b}, 1);
-        }) ==
-        "cat: tensor 1 has shape [2, 2], tensor 0 has [1, 2]: they may differ in axis 1 only");
-  CHECK(error_of([&] { cat({a, b[0]}); }).find("tensor 1 has shape [2]") != std::string::npos);
-  CHECK(error_of([&] { cat({a, b}, 2); }).find("axis 2") != std::string::npos);
-  CHECK(error_of([&] {
-          stack({a, b});
-        }) == "stack: tensor 1 has shape [2, 2], tensor 0 has [1, 2]: they must agree");
-  CHECK(error_of([&] { stack({a}, 3); }).find("axis 3") != std::string::npos);
-  CHECK(error_of([] {
-          stack({zeros({1, 1, 1, 1, 1, 1, 1, 1})});
-        }).find("at most 8") != std::string::npos);
-}
-
-TEST_CASE("split, chunk and unbind take tensors apart") {
-  const Tensor x = reshape(arange(10, {.dtype = float32}), {5, 2});
-  for (bool recorded : {false, true}) {
-    const Tensor y = recorded ? x.requires_grad_leaf() : x;
-    const std::vector<Tensor> pairs = split(y, 2);
-    REQUIRE(pairs.size() == 3);
-    CHECK(values(pairs[1]) == Values{4, 5, 6, 7});
-    CHECK(values(pairs[2]) == Values{8, 9});
-    const std::vector<Tensor> pieces = split(transpose(y), {1, 0, 4}, 1);
-    REQUIRE(pieces.size() == 3);
-    CHECK(values(pieces[0]) == Values{0, 1});
-    CHECK(pieces[1].shape() == Shape{2, 0});
-    CHECK(values(pieces[2]) == Values{2, 4, 6, 8, 3, 5, 7, 9});
-    CHECK(chunk(y, 2).size() == 2);
-    CHECK(chunk(y, 4).size() == 3);
-    CHECK(chunk(y, 9)[4].shape() == Shape{1, 2});
-    const std::vector<Tensor> columns = unbind(y, -1);
-    REQUIRE(columns.size() == 2);
-    CHECK(values(columns[1]) == Values{1, 3, 5, 7, 9});
-    CHECK(columns[1].requires_grad() == recorded);
-  }
-  CHECK(split(zeros({0}), 3).size() == 1);
-  CHECK(split(zeros({4}), {4}).size() == 1);
-  CHECK(unbind(zeros({0, 2})).empty());
-  CHECK(error_of([&] { split(x, 0); }) == "split: expected pieces of at least 1, got 0");
-  CHECK(error_of([&] {
-          split(x, {2, 4});
-        }) == "split: piece 1 of size 4 does not fit the 3 left of axis 0 of shape [5, 2]");
-  CHECK(error_of([&] {
-          split(x, {2, 2});
-        }) == "split: pieces of sizes that sum to 4 do not fill axis 0 of shape [5, 2]");
-  CHECK(error_of([&] { split(x, {6, -1}); }).find("size 6") != std::string::npos);
-  CHECK(error_of([&] { chunk(x, 0); }) == "chunk: expected at least 1 piece, got 0");
-  CHECK(error_of([&] { unbind(tensor(1.0)); }).find("axis 0") != std::string::npos);
-  CHECK(error_of([] { split(Tensor(), 1); }) == "split: the tensor is undefined");
-}
-
 TEST_CASE("scatter_add and gradients have the same bits for any number of threads") {
   const auto random = [](const Shape& shape) { return sample_values(shape, -1, 1, 9).to(float32); };
   SECTION("rows") {
@@ -418,4 +257,62 @@ TEST_CASE("parallel scatter_add sums what one loop sums") {
     ++expected[static_cast<std::size_t>(i)];
   }
   CHECK(counts.to_vector<std::int64_t>() == expected);
+}
+
+TEST_CASE("a million addends of float32 lose no digits, the same bits for any number of threads") {
+  const std::int64_t n = 1000000;
+  const double expected = static_cast<double>(n) * static_cast<double>(0.1F);
+  const auto tenths = [](const Shape& shape) { return full(shape, 0.1).to(float32); };
+  const auto near = [&](const Tensor& sums) {
+    for (double sum : values(sums)) {
+      CHECK(sum == Approx(expected).epsilon(1e-7));
+    }
+  };
+  const auto all = zeros({n}, {.dtype = int64});
+  check_threads([&] {  // one line, of blocks
+    const Tensor sum = index_add(zeros({1}), 0, all, tenths({n}));
+    near(sum);
+    return sum;
+  });
+  check_threads([&] {  // one line into a long one
+    const Tensor sum = index_add(zeros({2 * n}), 0, all, tenths({n}));
+    CHECK(sum[1].item() == 0);
+    near(sum[0]);
+    return sum;
+  });
+  for (std::int64_t width : {2, 5}) {  // rows in order, or grouped
+    check_threads([&] {
+      const Tensor sum = index_add(zeros({3, width}), 0, all, tenths({n, width}));
+      near(sum[0]);
+      return sum;
+    });
+  }
+  check_threads([&] {
+    const Tensor sum =
+        scatter_add(zeros({1, 2}), 0, expand(reshape(all, {n, 1}), {n, 2}), tenths({n, 2}));
+    near(sum);
+    return sum;
+  });
+  check_threads([&] {
+    const Tensor sum =
+        scatter_add(zeros({2, 2}), 1, reshape(all, {2, n / 2}).contiguous(), tenths({2, n / 2}));
+    for (int row : {0, 1}) {
+      CHECK(sum[row][0].item() == Approx(expected / 2).epsilon(1e-7));
+    }
+    return sum;
+  });
+}
+
+TEST_CASE("transposed copies are those of one element after another") {
+  for (Dtype dtype : all_dtypes) {
+    for (const Shape& shape : {Shape{100, 67}, Shape{8, 8}, Shape{3, 40, 33}, Shape{33, 2, 65}}) {
+      const Tensor x = reshape(arange(static_cast<double>(numel(shape))), shape).to(dtype);
+      for (int second = 1; second < shape.size(); ++second) {
+        const Tensor turned = transpose(x, 0, second);
+        const Tensor copy = turned.contiguous();
+        REQUIRE(copy.is_contiguous());
+        CHECK(values(copy) == values(turned));
+      }
+    }
+  }
 }

@@ -109,6 +109,10 @@ TEST_CASE("masked_fill and its gradients") {
   CHECK(values(masked_fill(tensor({1, 2, 3}).to(uint8), mask, 9)) == Values{9, 2, 9});
   CHECK(values(masked_fill(mask, mask, false)) == Values{0, 0, 0});
   CHECK(masked_fill(zeros({3}), tensor({{true}, {false}}), 1).shape() == Shape{2, 3});
+  CHECK(values(masked_fill(zeros({3}), mask, infinity))[0] == infinity);
+  CHECK(values(masked_fill(zeros({3}, {.dtype = float64}), mask, 1e39))[0] == 1e39);
+  check_error([&] { masked_fill(zeros({3}), mask, 1e39); },
+              {"masked_fill:", "1e+39", "beyond float32"});
   check_error([&] { masked_fill(x, x, 1); }, {"masked_fill", "float64", "boolean"});
   check_error([&] { masked_fill(x, mask, tensor({1.5})); }, {"masked_fill", "[1]", "0-d"});
   check_error(
@@ -178,4 +182,20 @@ TEST_CASE("closeness") {
   check_error([] { isclose(zeros({1}), zeros({1}), -1); }, {"isclose", "-1"});
   check_error([] { allclose(zeros({1}), zeros({1}), 0, not_a_number); }, {"isclose", "atol"});
   check_error([] { array_equal(zeros({1}), Tensor()); }, {"array_equal", "undefined"});
+}
+
+TEST_CASE("where takes from both sides at every place of a lane") {
+  for (Dtype dtype : {float32, float64, int64}) {
+    for (std::int64_t n = 1; n <= 70; ++n) {
+      std::vector<bool> truth;
+      Values expected;
+      for (std::int64_t i = 0; i < n; ++i) {
+        truth.push_back((i * i + i / 3 + n) % 3 == 0);
+        expected.push_back(static_cast<double>(truth.back() ? i : -i - 1));
+      }
+      const Tensor x = arange(static_cast<double>(n)).to(dtype);
+      const Tensor mask = from_vector(std::vector<double>(truth.begin(), truth.end()), {n});
+      CHECK(values(where(mask > 0.5, x, -x - 1)) == expected);
+    }
+  }
 }

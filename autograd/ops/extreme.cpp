@@ -4,10 +4,10 @@
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/comparison.hpp>
-#include <cadena/autograd/ops/gather.hpp>
 #include <cadena/autograd/ops/reduce_layout.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/autograd/ops/reduction_samples.hpp>
+#include <cadena/autograd/ops/scan_layout.hpp>
 
 #include <algorithm>
 
@@ -114,11 +114,7 @@ template <bool largest> struct Chosen {
       dispatch_floating(in[0].dtype(), doc.name, find);
     }
   }
-  Gradients vjp(const Backward& b) const {
-    const Type& type = b.in_type(0);
-    const Tensor nothing = expand(zeros({}, {.dtype = type.dtype}), type.shape);
-    return {scatter_add(nothing, axis, b.out(1), b.grad())};
-  }
+  Gradients vjp(const Backward& b) const { return to_places(b, axis); }
   std::string attributes() const { return fmt::format("axis {}", axis); }
   bool operator==(const Chosen&) const = default;
 };

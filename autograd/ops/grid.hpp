@@ -4,6 +4,8 @@
 
 #include <cadena/autograd/core/tensor.hpp>
 
+#include <optional>
+
 namespace cadena::ops {
 
 /// A regular grid inside of a shape: place i lies at start + i step.
@@ -14,6 +16,11 @@ struct Grid {
 
 /// All of a shape.
 Grid whole(const Shape& shape);
+
+/// Cuts an axis of a whole grid to start, start + step, ... before stop, bounds read as Python
+/// reads them. With a negative step these are the same places in rising order.
+void cut(Grid& grid, int axis, std::optional<std::int64_t> start, std::optional<std::int64_t> stop,
+         std::int64_t step);
 
 /// The values of x on a grid, a view; x itself if that is all of it.
 Tensor view_of_grid(const Tensor& x, const Grid& grid);

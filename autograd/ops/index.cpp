@@ -1,7 +1,6 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/graph/operator.hpp>
 #include <cadena/autograd/kernels/indexing.hpp>
-#include <cadena/autograd/kernels/scratch.hpp>
 #include <cadena/autograd/kernels/walk.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
@@ -12,9 +11,8 @@
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/rearrange.hpp>
-
-#include <algorithm>
-#include <atomic>
+#include <cadena/autograd/ops/search.hpp>
+#include <cadena/autograd/ops/selected.hpp>
 
 namespace cadena {
 namespace ops {
@@ -25,83 +23,6 @@ std::string attributes_of(const Selection& selection) {
   return fmt::format("{} size {} step {} indices along {}", grid.start, grid.size, grid.step,
                      selection.axes);
 }
-
-/// The elements of a selection in the memory of a tensor.
-class Selected {
- public:
-  /// Checks the indices, and makes one of all of them: of `step` elements each.
-  Selected(const char* operation, const Selection& selection, Inputs indices, const Shape& shape,
-           const Strides& strides)
-      : layout_{selection.shape(), selection.place, 1, 1, {}, {}, {}},
-        count_(selection.advanced ? numel(selection.indices) : 0),
-        places_(count_) {
-    const Axes& axes = selection.axes;
-    layout_.indices = Dims::filled(layout_.shape.size(), 0);
-    for (int i = 0; i < shape.size(); ++i) {
-      start_ += selection.grid.start[i] * strides[i];
-      if (std::find(axes.begin(), axes.end(), i) == axes.end()) {
-        layout_.target.push_back(strides[i] * selection.grid.step[i]);
-      }
-    }
-    if (!selection.advanced) {
-      return;
-    }
-    layout_.target.insert(selection.place, 0);
-    layout_.indices[selection.place] = 1;
-    // In row-major memory the last axis has the smallest stride, which divides the others.
-    const std::int64_t last = axes.empty() ? 1 : strides[static_cast<int>(axes.back())];
-    layout_.step = last > 0 ? last : 1;
-    for (std::int64_t axis : axes) {
-      layout_.step = strides[static_cast<int>(axis)] % layout_.step == 0 ? layout_.step : 1;
-    }
-    std::fill_n(places_.data(), count_, 0);
-    for (int k = 0; k < axes.size(); ++k) {
-      const int axis = static_cast<int>(axes[k]);
-      const std::int64_t step = strides[axis] / layout_.step;
-      layout_.size += (std::max<std::int64_t>(shape[axis], 1) - 1) * step;
-      add(operation, selection, indices[static_cast<std::size_t>(k)], shape, axis, step);
-    }
-  }
-
-  /// With elements of `data` at these strides.
-  kernels::Indexed with(const Strides& data) const {
-    kernels::Indexed result = layout_;
-    result.data = data;
-    return result;
-  }
-  const std::int64_t* places() const noexcept { return places_.data(); }
-  std::int64_t start() const noexcept { return start_; }
-
- private:
-  void add(const char* operation, const Selection& selection, const Input& indices,
-           const Shape& shape, int axis, std::int64_t step) {
-    const auto* from = indices.data<std::int64_t>();
-    const std::int64_t from_step = indices.strides()[0], size = shape[axis];
-    const auto outside = [size](std::int64_t index) { return index < -size || index >= size; };
-    std::atomic<bool> wrong{false};
-    parallel_for(count_, kernels::moving_grain(count_), [&](std::int64_t begin, std::int64_t end) {
-      bool any = false;
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t index = from[i * from_step];
-        any |= outside(index);
-        places_.data()[i] += (index < 0 ? index + size : index) * step;
-      }
-      if (any) {
-        wrong.store(true, std::memory_order_relaxed);
-      }
-    });
-    for (std::int64_t i = 0; wrong && i < count_; ++i) {
-      if (outside(from[i * from_step])) {
-        fail("{}: index {} at position {} is outside [{}, {}) of axis {} of size {}", operation,
-             from[i * from_step], unravel(i, selection.indices), -size, size, axis, size);
-      }
-    }
-  }
-
-  kernels::Indexed layout_;
-  std::int64_t count_, start_ = 0;
-  kernels::Scratch<std::int64_t> places_;
-};
 
 /// x with other values at a selection, or with values added there.
 struct IndexPut {
@@ -186,6 +107,7 @@ void IndexPut::run(Inputs in, Outputs out) const {
 
 /// For each place of the indices whether none that follows names the same element.
 Tensor is_last(const Selection& selection, const Shape& shape, std::span<const Tensor> indices) {
+  const std::int64_t count = numel(selection.indices);
   Selection along{{}, {}, selection.indices, 0, true};
   Shape sizes;
   for (std::int64_t axis : selection.axes) {
@@ -193,7 +115,20 @@ Tensor is_last(const Selection& selection, const Shape& shape, std::span<const T
     sizes.push_back(shape[static_cast<int>(axis)]);
   }
   along.grid = whole(sizes);
-  const Tensor numbers = arange(static_cast<double>(numel(selection.indices)));
+  std::vector<Tensor> of_few;
+  if (numel(sizes) > 4 * count) {  // the elements that are named, numbered
+    Tensor flat = zeros({count}, {.dtype = Dtype::int64});
+    for (std::size_t k = 0; k < indices.size(); ++k) {
+      const std::int64_t size = sizes[static_cast<int>(k)];
+      flat = flat * size + where(indices[k] < 0, indices[k] + size, indices[k]);
+    }
+    of_few = {unique(flat, {.return_inverse = true}).inverse};
+    along.axes = {0};
+    sizes = {count};
+    along.grid = whole(sizes);
+    indices = of_few;
+  }
+  const Tensor numbers = arange(static_cast<double>(count));
   const Tensor owners = put(along, false, zeros(sizes, {.dtype = Dtype::int64}), numbers, indices);
   return take(along, owners, indices) == numbers;
 }
@@ -229,6 +164,15 @@ Tensor reshaped(const Tensor& x, const Shape& shape) {
   return x.shape() == shape ? x : reshape(x, shape);
 }
 
+bool broadcasts(const Shape& from, const Shape& to) {
+  const int added = to.size() - from.size();
+  bool fits = added >= 0;
+  for (int i = 0; fits && i < from.size(); ++i) {
+    fits = from[i] == 1 || from[i] == to[i + added];
+  }
+  return fits;
+}
+
 /// A number as a value of the dtype; tensors must have it.
 Tensor values_as(const Tensor& values, Dtype dtype, bool accumulate) {
   const char* operation = IndexPut::doc.name;
@@ -238,9 +182,9 @@ Tensor values_as(const Tensor& values, Dtype dtype, bool accumulate) {
   const bool fits = values.is_number() && represents(dtype, values.item()) &&
                     (is_floating(dtype) || !is_floating(values.dtype()));
   if (values.dtype() != dtype && !fits) {
-    fail("{}: the {} {}, the tensor {}; convert one with to(...)", operation,
-         values.is_number() ? fmt::format("number {} is", values.item()) : "values are",
-         name(values.dtype()), name(dtype));
+    fail("{}: expected values of {}, got {} {}; convert one with to(...)", operation, name(dtype),
+         values.is_number() ? fmt::format("{}, a number of", values.item()) : "values of",
+         name(values.dtype()));
   }
   const Tensor ready = values.to(dtype);
   if (accumulate) {
@@ -268,11 +212,9 @@ Tensor index_put(const Tensor& x, const std::vector<Index>& indices, const Tenso
   const detail::TensorImpl& impl = detail::impl_of(x, operation);
   const Tensor ready = ops::values_as(values, impl.dtype, accumulate);
   ops::IndexPlan plan = ops::plan_index(operation, impl.shape, indices);
-  const Shape& given = ready.shape();
-  if (given.size() > plan.result.size() ||
-      broadcast_shapes(given, plan.result, operation) != plan.result) {
-    fail("{}: values of shape {} do not broadcast to {}, which the indices name in shape {}",
-         operation, given, plan.result, impl.shape);
+  if (!ops::broadcasts(ready.shape(), plan.result)) {
+    fail("{}: expected values that broadcast to {}, what the indices take of shape {}, got {}",
+         operation, plan.result, impl.shape, ready.shape());
   }
   Tensor source = ops::reshaped(expand(ready, plan.result), plan.selection.shape());
   if (!plan.backwards.empty()) {

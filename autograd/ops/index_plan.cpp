@@ -1,11 +1,14 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
+#include <cadena/autograd/kernels/parallel.hpp>
+#include <cadena/autograd/kernels/scratch.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/index_plan.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 namespace cadena::ops {
 namespace {
@@ -30,34 +33,49 @@ int dimensions_of(const char* operation, const Index& part) {
 
 /// Where a mask is true: one tensor of indices for each of its dimensions.
 std::vector<Tensor> places_of(const Tensor& mask) {
-  const int rank = mask.dim();
-  std::int64_t count = 0;
-  detail::for_each<bool>(*mask.impl(), [&](bool chosen) { count += chosen ? 1 : 0; });
+  constexpr std::int64_t block = 16384;
+  const Shape& shape = mask.shape();
+  const int rank = shape.size();
+  const Tensor compact = mask.contiguous();
+  const bool* const chosen = compact.data<bool>().data();
+  const std::int64_t n = mask.numel(), blocks = (n + block - 1) / block;
+  const kernels::Scratch<std::int64_t> starts(blocks + 1);
+  std::int64_t* const start = starts.data();
+  start[0] = 0;
+  parallel_for(n, block, [&](std::int64_t begin, std::int64_t end) {
+    start[begin / block + 1] = std::count(chosen + begin, chosen + end, true);
+  });
+  std::partial_sum(start, start + blocks + 1, start);
+  const std::int64_t count = start[blocks];
+  if (rank == 0) {  // of no dimension: how often it is true is all there is to it
+    return {zeros({count}, {.dtype = Dtype::int64})};
+  }
   std::vector<Tensor> result;
   std::array<std::int64_t*, max_rank> to{};
   for (int i = 0; i < rank; ++i) {
     result.emplace_back(detail::make_impl(Dtype::int64, {count}));
     to[static_cast<std::size_t>(i)] = reinterpret_cast<std::int64_t*>(result.back().impl()->data);
   }
-  Dims place = Dims::filled(rank, 0);
-  std::int64_t found = 0;
-  detail::for_each<bool>(*mask.impl(), [&](bool chosen) {
-    if (chosen) {
-      for (int i = 0; i < rank; ++i) {
-        to[static_cast<std::size_t>(i)][found] = place[i];
+  parallel_for(n, block, [&](std::int64_t begin, std::int64_t end) {
+    constexpr std::int64_t few = 256;
+    std::array<std::int64_t, few> found;
+    std::int64_t next = start[begin / block];
+    for (std::int64_t first = begin; first < end; first += few) {
+      std::size_t hits = 0;
+      for (std::int64_t p = first; p < std::min(first + few, end); ++p) {
+        found[hits] = p;  // kept if it is chosen: a jump would be guessed wrong half the time
+        hits += chosen[p] ? 1 : 0;
       }
-      ++found;
-    }
-    for (int i = rank; i-- > 0;) {
-      if (++place[i] < mask.shape()[i]) {
-        break;
+      for (std::size_t k = 0; k < hits; ++k, ++next) {
+        std::int64_t rest = found[k];
+        for (int i = rank - 1; i > 0; --i) {
+          to[static_cast<std::size_t>(i)][next] = rest % shape[i];
+          rest /= shape[i];
+        }
+        to[0][next] = rest;
       }
-      place[i] = 0;
     }
   });
-  if (rank == 0) {  // of no dimension: how often it is true is all there is to it
-    result.push_back(zeros({count}, {.dtype = Dtype::int64}));
-  }
   return result;
 }
 
@@ -128,26 +146,13 @@ class Reader {
   }
 
   void take(const Slice& slice) {
-    constexpr std::int64_t most = std::int64_t{1} << 56;  // as many elements as a tensor may have
-    const std::int64_t size = shape_[axis_];
     if (slice.step == 0) {
       fail("{}: the step of the slice of axis {} of shape {} is 0", operation_, axis_, shape_);
     }
-    const std::int64_t step = std::clamp(slice.step, -most, most);
-    const bool back = step < 0;
-    const auto clipped = [&](std::int64_t bound) {
-      return std::clamp<std::int64_t>(bound < 0 ? bound + size : bound, back ? -1 : 0,
-                                      back ? size - 1 : size);
-    };
-    const std::int64_t first = slice.start ? clipped(*slice.start) : back ? size - 1 : 0;
-    const std::int64_t end = slice.stop ? clipped(*slice.stop) : back ? -1 : size;
-    const std::int64_t length = back ? first - end : end - first;
-    const std::int64_t stride = back ? -step : step;
-    const std::int64_t count = length > 0 ? (length - 1) / stride + 1 : 0;
+    const bool back = slice.step < 0;
     Grid& grid = plan_.selection.grid;
-    grid.start[axis_] = count == 0 ? 0 : back ? first - (count - 1) * stride : first;
-    grid.size[axis_] = count;
-    grid.step[axis_] = count > 1 ? stride : 1;
+    cut(grid, axis_, slice.start, slice.stop, slice.step);
+    const std::int64_t count = grid.size[axis_];
     if (back && count > 1) {
       backwards_.push_back(axis_);
     }

@@ -9,6 +9,7 @@
 #include <cadena/autograd/ops/logic.hpp>
 
 #include <array>
+#include <cmath>
 #include <limits>
 #include <type_traits>
 
@@ -130,6 +131,14 @@ Tensor in_dtype(const char* operation, const Tensor& x, Dtype dtype) {
   return x.to(dtype);
 }
 
+/// Throws if a finite number is infinite in float32.
+void check_float32(const char* operation, double value) {
+  if (std::isfinite(value) && std::isinf(static_cast<float>(value))) {
+    fail("{}: the number {} is beyond float32; convert the tensor with to(float64)", operation,
+         value);
+  }
+}
+
 template <class F, Operation operation> Tensor bitwise(const Tensor& x, const Tensor& y) {
   constexpr const char* name = doc_of(operation).name;
   const Shape shape =
@@ -198,6 +207,9 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
   if (category(value.dtype()) > category(x.dtype())) {
     fail("{}: a tensor of {} cannot hold a value of {}; convert it with to(...)", operation,
          name(x.dtype()), name(value.dtype()));
+  }
+  if (x.dtype() == Dtype::float32) {
+    ops::check_float32(operation, value.item());
   }
   return where(mask, ops::in_dtype(operation, value, x.dtype()), expand(x, shape));
 }

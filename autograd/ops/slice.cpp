@@ -6,6 +6,7 @@
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/slice.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -96,6 +97,25 @@ Grid whole(const Shape& shape) {
   return {Dims::filled(shape.size(), 0), shape, Dims::filled(shape.size(), 1)};
 }
 
+void cut(Grid& grid, int axis, std::optional<std::int64_t> start, std::optional<std::int64_t> stop,
+         std::int64_t step) {
+  constexpr std::int64_t most = std::int64_t{1} << 56;  // as many elements as a tensor may have
+  const std::int64_t size = grid.size[axis];
+  const bool back = step < 0;
+  const auto clipped = [&](std::int64_t bound) {
+    return std::clamp<std::int64_t>(bound < 0 ? bound + size : bound, back ? -1 : 0,
+                                    back ? size - 1 : size);
+  };
+  const std::int64_t first = start ? clipped(*start) : back ? size - 1 : 0;
+  const std::int64_t end = stop ? clipped(*stop) : back ? -1 : size;
+  const std::int64_t length = back ? first - end : end - first;
+  const std::int64_t stride = std::min(back ? -std::max(step, -most) : step, most);
+  const std::int64_t count = length > 0 ? (length - 1) / stride + 1 : 0;
+  grid.start[axis] = count == 0 ? 0 : back ? first - (count - 1) * stride : first;
+  grid.size[axis] = count;
+  grid.step[axis] = count > 1 ? stride : 1;
+}
+
 Tensor view_of_grid(const Tensor& x, const Grid& grid) {
   return grid.size == x.shape() ? x : bind(Slice{grid}, x);
 }
@@ -120,20 +140,11 @@ Tensor slice(const Tensor& x, std::int64_t axis, std::optional<std::int64_t> sta
   const Shape& shape = detail::impl_of(x, "slice").shape;
   const int a = normalize_axis(axis, shape.size(), "slice");
   if (step < 1) {
-    fail(
-        "slice: expected a step of at least 1, got {} (index_select with falling indices reverses "
-        "an axis)",
-        step);
+    fail("slice: expected a step of at least 1, got {}{}", step,
+         step < 0 ? "; flip reverses an axis, index takes Slice{start, stop, step} backwards" : "");
   }
-  const auto clipped = [size = shape[a]](std::int64_t bound) {
-    return std::clamp<std::int64_t>(bound < 0 ? bound + size : bound, 0, size);
-  };
-  const std::int64_t begin = clipped(start.value_or(0));
-  const std::int64_t end = clipped(stop.value_or(shape[a]));
   ops::Grid grid = ops::whole(shape);
-  grid.size[a] = end > begin ? (end - begin - 1) / step + 1 : 0;
-  grid.start[a] = grid.size[a] > 0 ? begin : 0;
-  grid.step[a] = grid.size[a] > 1 ? step : 1;
+  ops::cut(grid, a, start, stop, step);
   return ops::view_of_grid(x, grid);
 }
 
