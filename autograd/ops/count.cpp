@@ -1,9 +1,14 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
+#include <cadena/autograd/graph/operator.hpp>
+#include <cadena/autograd/kernels/count.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/reduce_layout.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/autograd/ops/reduction_samples.hpp>
+
+#include <type_traits>
 
 namespace cadena {
 namespace ops {
@@ -13,10 +18,44 @@ constexpr Doc any_doc{"any", "some x over axes is not 0"};
 constexpr Doc all_doc{"all", "no x over axes is 0"};
 constexpr Doc count_doc{"count_nonzero", "the number of x over axes that are not 0"};
 
+/// Over neighbouring axes.
+struct Count {
+  Axes axes;
+  bool keepdim;
+  static constexpr const Doc& doc = count_doc;
+
+  Types infer(std::span<const Type> in) const {
+    return {{Dtype::int64, reduced_shape(in[0].shape, axes, keepdim)}};
+  }
+  void run(Inputs in, Outputs out) const {
+    const kernels::ReduceShape shape = reduce_shape(in[0].shape(), axes);
+    dispatch(in[0].dtype(), [&]<class T>() {
+      // Truth values are bytes of 0 and 1.
+      using Number = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
+      kernels::count_nonzero(shape, reinterpret_cast<const Number*>(in[0].data<T>()),
+                             out[0].data<std::int64_t>());
+    });
+  }
+  std::string attributes() const { return attributes_of(axes, keepdim); }
+  bool operator==(const Count&) const = default;
+};
+
+/// `operation` is named in errors.
 Tensor count(const char* operation, const Tensor& x, const Axes& axes, bool keepdim) {
-  // Told here, in the operator's own name.
-  static_cast<void>(normalize_axes(axes, detail::impl_of(x, operation).shape.size(), operation));
-  return sum(x.to(Dtype::boolean), axes, keepdim);
+  const int rank = detail::impl_of(x, operation).shape.size();
+  const Axes normal = normalize_axes(axes, rank, operation);
+  if (rank == 0) {
+    return reshape(count(operation, reshape(x, {1}), {0}, false), {});
+  }
+  // The last run of neighbouring axes in one pass over memory; of the rest numbers are left.
+  int first = normal.size() - 1;
+  while (first > 0 && normal[first - 1] == normal[first] - 1) {
+    --first;
+  }
+  const Axes before = std::span(normal.begin(), normal.begin() + first);
+  const Axes last = std::span(normal.begin() + first, normal.end());
+  Tensor result = bind(Count{last, keepdim}, x);
+  return before.empty() ? result : sum(result, before, keepdim);
 }
 
 }  // namespace
