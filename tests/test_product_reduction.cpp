@@ -126,6 +126,16 @@ TEST_CASE("the gradient of a product is the product of the others, zeros or not"
   }
 }
 
+TEST_CASE("the gradient of a product beside a zero is 0 where the others overflow") {
+  const auto large = [](const Values& x) { return leaf(x).to(float32).detach(); };
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(slope(large({0, 1e30, 1e30, 1e30}).requires_grad_leaf()) == Values{infinity, 0, 0, 0});
+  CHECK(slope(large({1e30, -1e30, 0, 1e30, 0}).requires_grad_leaf()) == Values(5, 0));
+  const Values around = slope(large({1e-30, 1e30, 1e30, 1e-30}).requires_grad_leaf());
+  CHECK(around[0] == Approx(1e30));
+  CHECK(around[1] == Approx(1e-30));
+}
+
 TEST_CASE("second derivatives of products beside zeros") {
   for (const Values& x : {Values{2, 3, 5, 7}, Values{2, 0, 5, 7, 3}, Values{0, 3, 0, 5},
                           Values{0, 0, 0, 2}, Values{0, 0}, Values{3}}) {

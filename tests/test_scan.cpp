@@ -176,6 +176,27 @@ TEST_CASE("the gradient of cumprod with zeros") {
   }
 }
 
+TEST_CASE("the gradient of cumprod behind a zero is 0 where what comes after overflows") {
+  const auto gradient = [](const Values& x) {
+    const Tensor leaf = line(x, float32).requires_grad_leaf();
+    return values(grad(sum(cumprod(leaf, 0)), {leaf})[0]);
+  };
+  CHECK(gradient({0, 1e30, 1e30, 1e30}) == Values{infinity, 0, 0, 0});
+  const Values one_later = gradient({2, 0, 1e30, 1e30});
+  CHECK(Values(one_later.begin() + 1, one_later.end()) == Values{infinity, 0, 0});
+}
+
+TEST_CASE("results of scans are contiguous") {
+  for (const Shape& shape : {Shape{5000, 2}, Shape{5000, 3, 2}, Shape{70000, 20}, Shape{3, 4}}) {
+    const Tensor x = sample_values(shape, -1, 1, 3);
+    CHECK(cumsum(x, 0).is_contiguous());
+    CHECK(cumprod(x, 0).is_contiguous());
+    CHECK(logcumsumexp(x, 0).is_contiguous());
+    CHECK(cummax(x, 0).values.is_contiguous());
+    CHECK(cummin(x, 0).indices.is_contiguous());
+  }
+}
+
 TEST_CASE("the gradient of logcumsumexp") {
   const auto gradient = [](const Tensor& x, Dtype dtype) {
     const Tensor leaf = x.to(dtype).requires_grad_leaf();

@@ -1,6 +1,7 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
-#include <cadena/autograd/graph/operator.hpp>
+#include <cadena/autograd/graph/map.hpp>
+#include <cadena/autograd/kernels/others.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/join.hpp>
@@ -16,7 +17,7 @@ namespace {
 /// For each element of x [outer, n, inner] the product of the others along the middle axis, by a
 /// tree: pairs are multiplied, the products of the others of a pair are those of its two elements
 /// but for the partner. No division, so zeros are nothing special, and any derivative follows.
-Tensor product_of_others(const Tensor& x) {
+Tensor tree_of_others(const Tensor& x) {
   const std::int64_t n = x.size(1), half = n / 2;
   if (half == 0) {
     return ones_like(x);
@@ -27,13 +28,37 @@ Tensor product_of_others(const Tensor& x) {
   }
   Tensor pairs = first * second;
   if (n % 2 == 0) {
-    const Tensor others = product_of_others(pairs);
+    const Tensor others = tree_of_others(pairs);
     return cat({others * second, others * first}, 1);
   }
-  const Tensor others = product_of_others(cat({pairs, slice(x, 1, n - 1, n)}, 1));
+  const Tensor others = tree_of_others(cat({pairs, slice(x, 1, n - 1, n)}, 1));
   const Tensor of_pairs = slice(others, 1, 0, half);
   return cat({of_pairs * second, of_pairs * first, slice(others, 1, half, half + 1)}, 1);
 }
+
+/// The same in two passes over memory; derivatives are those of the tree.
+struct ProductOfOthers {
+  static constexpr Doc doc{"prod", "derivative: product of the other x"};
+  static constexpr Keep keep = Keep::inputs;
+
+  Types infer(std::span<const Type> in) const { return {in[0]}; }
+  void run(Inputs in, Outputs out) const {
+    dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
+      kernels::product_of_others(reduce_shape(in[0].shape(), {1}), in[0].data<T>(),
+                                 out[0].data<T>());
+    });
+  }
+  Gradients vjp(const Backward& b) const {
+    const bool recording = modes().grad_enabled;
+    const EnableGrad enable;
+    const Tensor x = b.in(0);
+    const Tensor at =
+        cadena::detail::alias(recording && x.requires_grad() ? x : x.detach().requires_grad_leaf());
+    const Tensor slope = cadena::detail::partial_of(tree_of_others(at) * b.grad(), at);
+    return {recording ? slope : slope.detach()};
+  }
+  bool operator==(const ProductOfOthers&) const = default;
+};
 
 /// Over neighbouring axes.
 struct Prod {
@@ -61,7 +86,7 @@ struct Prod {
     const kernels::ReduceShape shape = reduce_shape(x.shape(), axes);
     const Tensor matrices = reshape(x, {shape.outer, shape.reduced, shape.inner});
     const Tensor upstream = reshape(b.grad(), {shape.outer, 1, shape.inner});
-    return {reshape(upstream * product_of_others(matrices), x.shape())};
+    return {reshape(upstream * bind(ProductOfOthers{}, matrices), x.shape())};
   }
   std::string attributes() const { return attributes_of(axes, keepdim); }
   bool operator==(const Prod&) const = default;

@@ -2,6 +2,7 @@
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/comparison.hpp>
 #include <cadena/autograd/ops/functions.hpp>
+#include <cadena/autograd/ops/fused.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/reduce_layout.hpp>
 #include <cadena/autograd/ops/scan.hpp>
@@ -92,8 +93,10 @@ struct CumulativeProduct {
     });
   }
   Gradients vjp(const Backward& b) const {
-    // The factors before x_i, times g_i + x_(i+1) (g_(i+1) + x_(i+2) (g_(i+2) + ...)).
-    return {delayed(b.out(), axis, 1) * bind(Recurrence{axis, true}, b.in(0), b.grad())};
+    // The factors before x_i, times g_i + x_(i+1) (g_(i+1) + x_(i+2) (g_(i+2) + ...)). Behind a
+    // zero among the former the latter count for nothing, too large for the dtype or not.
+    return {absorbing_product(delayed(b.out(), axis, 1),
+                              bind(Recurrence{axis, true}, b.in(0), b.grad()))};
   }
   std::string attributes() const { return attributes_of(axis, false); }
   bool operator==(const CumulativeProduct&) const = default;
@@ -159,7 +162,7 @@ Tensors scan(const char* operation, const Tensor& x, std::int64_t axis, Make mak
     const Tensor rows = transpose(numbers, normal, -1);
     Tensors results = bind_all(make(rows.dim() - 1), {&rows, 1});
     for (Tensor& result : results) {
-      result = transpose(result, normal, -1);
+      result = contiguous(transpose(result, normal, -1));
     }
     return results;
   });
