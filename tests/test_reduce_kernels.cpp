@@ -1,5 +1,8 @@
 #include "support.hpp"
 
+#include <cadena/autograd/kernels/count.hpp>
+#include <cadena/autograd/kernels/moments.hpp>
+#include <cadena/autograd/kernels/others.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/reduce.hpp>
 
@@ -97,30 +100,88 @@ template <class T> void check_sums_of_squares() {
   for (const ReduceShape& s : shapes) {
     CAPTURE(s.outer, s.reduced, s.inner);
     const std::vector<T> x = numbers<T>(s);
-    std::vector<T> center(results(s));
-    for (std::size_t i = 0; i < center.size(); ++i)
-      center[i] = static_cast<T>(std::sin(static_cast<double>(i)));
-    const auto squares = same_bits<T>(
-        results(s), [&](T* out) { sum_squared_deviations(s, x.data(), center.data(), out); });
     const auto plain = same_bits<T>(
         results(s), [&](T* out) { sum_squares(s, x.data(), static_cast<const T*>(nullptr), out); });
     const std::vector<T> halves(results(s), T(0.5));
     const auto quarter =
         same_bits<T>(results(s), [&](T* out) { sum_squares(s, x.data(), halves.data(), out); });
     for (std::size_t i = 0; i < plain.size(); ++i) REQUIRE(quarter[i] == plain[i] / 4);
-    const std::vector<T> zeros(results(s), T(0));
-    std::vector<T> around_zero(results(s));
-    sum_squared_deviations(s, x.data(), zeros.data(), around_zero.data());
-    REQUIRE(plain == around_zero);
     each_vector(s, x, [&](std::size_t at, const std::vector<T>& v) {
       long double total = 0;
-      for (const T e : v)
-        total +=
-            (static_cast<long double>(e) - center[at]) * (static_cast<long double>(e) - center[at]);
-      REQUIRE(std::abs(static_cast<double>(squares[at] - total)) <=
+      for (const T e : v) total += static_cast<long double>(e) * e;
+      REQUIRE(std::abs(static_cast<double>(plain[at] - total)) <=
               20 * static_cast<double>(total) *
-                      static_cast<double>(std::numeric_limits<T>::epsilon()) +
-                  1e-12);
+                  static_cast<double>(std::numeric_limits<T>::epsilon()));
+    });
+  }
+}
+
+template <class T> void check_moments() {
+  for (const ReduceShape& s : shapes) {
+    CAPTURE(s.outer, s.reduced, s.inner);
+    std::vector<T> x = numbers<T>(s);
+    // The first of a line may be far from all others.
+    for (std::int64_t i = 0; i < s.inner; ++i) x[static_cast<std::size_t>(i)] = T(1e4);
+    std::vector<T> means(results(s));
+    const auto squares = same_bits<double>(
+        results(s), [&](double* out) { moments(s, x.data(), means.data(), out); });
+    each_vector(s, x, [&](std::size_t at, const std::vector<T>& v) {
+      long double mean = 0, total = 0;
+      for (const T e : v) mean += static_cast<long double>(e) / static_cast<long double>(v.size());
+      for (const T e : v) total += (e - mean) * (e - mean);
+      REQUIRE(std::abs(static_cast<double>(means[at] - mean)) <=
+              2e4 * static_cast<double>(std::numeric_limits<T>::epsilon()) + 1e-10);
+      REQUIRE(std::abs(static_cast<double>(squares[at] - total)) <=
+              1e-12 * static_cast<double>(total));
+    });
+    std::fill(x.begin(), x.end(), T(0.7));
+    std::vector<double> none(results(s), 1);
+    moments(s, x.data(), means.data(), none.data());
+    REQUIRE(none == std::vector<double>(results(s), 0));
+    REQUIRE(means == std::vector<T>(results(s), T(0.7)));
+  }
+}
+
+template <class T> void check_counts() {
+  for (const ReduceShape& s : shapes) {
+    CAPTURE(s.outer, s.reduced, s.inner);
+    const std::vector<std::int64_t> some = numbers<std::int64_t>(s);
+    std::vector<T> x(some.size());
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>(some[i] % 3 == 0 ? 0 : 1);
+    const auto counts =
+        same_bits<std::int64_t>(results(s), [&](auto* out) { count_nonzero(s, x.data(), out); });
+    each_vector(s, x, [&](std::size_t at, const std::vector<T>& v) {
+      REQUIRE(counts[at] == std::count_if(v.begin(), v.end(), [](T e) { return e != 0; }));
+    });
+  }
+}
+
+// Products of the others by two scans in long double, whose range is far larger.
+template <class T> void check_products_of_others(int zeros, T first, T last) {
+  for (const ReduceShape& s : shapes) {
+    CAPTURE(s.outer, s.reduced, s.inner, zeros, first);
+    if (s.reduced < 3) continue;
+    std::vector<T> x = numbers<T>(s);
+    for (T& e : x) e = T(1) + e / T(2000);
+    const auto at = [&](std::int64_t r) -> T& {
+      return x[static_cast<std::size_t>(r * s.inner)];  // in the first line
+    };
+    at(0) = first, at(s.reduced - 1) = last;
+    for (int k = 0; k < zeros; ++k) at(1 + k * (s.reduced - 2)) = 0;
+    const auto found = same_bits<T>(x.size(), [&](T* out) { product_of_others(s, x.data(), out); });
+    each_vector(s, x, [&](std::size_t line, const std::vector<T>& v) {
+      std::vector<long double> before(v.size() + 1, 1), after(v.size() + 1, 1);
+      for (std::size_t i = 0; i < v.size(); ++i) before[i + 1] = before[i] * v[i];
+      for (std::size_t i = v.size(); i-- > 0;) after[i] = after[i + 1] * v[i];
+      const auto inner = static_cast<std::size_t>(s.inner);
+      const std::size_t begin =
+          line / inner * static_cast<std::size_t>(s.reduced) * inner + line % inner;
+      for (std::size_t i = 0; i < v.size(); ++i) {
+        const T expected = static_cast<T>(before[i] * after[i + 1]), got = found[begin + i * inner];
+        const bool same = got == expected || (std::isnan(got) && std::isnan(expected)) ||
+                          std::abs(got - expected) <= T(1e-6) * std::abs(expected);
+        if (!same) FAIL(i << ": " << got << ", expected " << expected);
+      }
     });
   }
 }
@@ -172,9 +233,34 @@ TEST_CASE("sums, extremes and where they stand") {
   check_reductions<std::int64_t>();
 }
 
-TEST_CASE("sums of squared deviations") {
+TEST_CASE("sums of squares") {
   check_sums_of_squares<float>();
   check_sums_of_squares<double>();
+}
+
+TEST_CASE("means and squared distances from them") {
+  check_moments<float>();
+  check_moments<double>();
+}
+
+TEST_CASE("counts of what is not 0") {
+  check_counts<float>();
+  check_counts<double>();
+  check_counts<std::int64_t>();
+  check_counts<std::uint8_t>();
+}
+
+TEST_CASE("products of the others") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (int zeros = 0; zeros <= 2; ++zeros) {
+    check_products_of_others<float>(zeros, 2, -3);
+    check_products_of_others<float>(zeros, 1e30F, 1e30F);
+    check_products_of_others<double>(zeros, 2, -3);
+    check_products_of_others<double>(zeros, 1e300, -1e300);
+    check_products_of_others<double>(zeros, 1e-300, 1e-300);
+    check_products_of_others<double>(zeros, -infinity, 2);
+    check_products_of_others<double>(zeros, 2, std::numeric_limits<double>::quiet_NaN());
+  }
 }
 
 TEST_CASE("the first NaN wins, and the first of equals") {

@@ -160,6 +160,53 @@ TEST_CASE("standard deviation") {
   CHECK(fails_with([] { cadena::std(zeros({2}), {}, {.correction = infinity}); }, {"std", "inf"}));
 }
 
+TEST_CASE("the spread of equal, large and small numbers") {
+  const auto deviation = [](const Tensor& y) { return cadena::std(y); };
+  for (const Dtype dtype : {float32, float64}) {
+    for (const double number : {0.1, 0.7, -1e5 / 3}) {
+      for (const std::int64_t n : {3, 7, 100, 70'000}) {
+        const Tensor equal = full({n}, number, {.dtype = dtype}).requires_grad_leaf();
+        CHECK(var(equal).item() == 0);
+        CHECK(cadena::std(equal).item() == 0);
+        CHECK(slope(equal, deviation) == Values(static_cast<std::size_t>(n), 0));
+        CHECK(slope(equal, [](const Tensor& y) { return var(y); }) ==
+              Values(static_cast<std::size_t>(n), 0));
+      }
+    }
+  }
+  // Where float32 holds the deviation, though not its square.
+  for (const double size : {1e20, 1e-30, 1e38}) {
+    CAPTURE(size);
+    const Tensor x = (leaf({-1, 0, 3}, {3}) * size).to(float32).detach().requires_grad_leaf();
+    CHECK(cadena::std(x).item() == Approx(size * std::sqrt(13.0 / 3)));
+    const Values g = slope(x, deviation);
+    CHECK(g[0] == Approx((-1 - 2.0 / 3) / 2 / std::sqrt(13.0 / 3)));
+  }
+  // Far from 0, where the mean is no float32.
+  const Tensor far = from_vector<float>({1e7F, 1e7F + 1, 1e7F + 3}, {3}, {.requires_grad = true});
+  CHECK(slope(far, [](const Tensor& y) { return var(y); })[1] == Approx(-1.0 / 3));
+}
+
+TEST_CASE("a 0-d tensor takes axis 0 and -1 wherever an axis is asked for") {
+  const Tensor x = tensor(2.5);
+  for (const std::int64_t axis : {0, -1}) {
+    for (const Tensor& y : {sum(x, {axis}), mean(x, {axis}), prod(x, {axis}, true), amax(x, {axis}),
+                            amin(x, {axis}), norm(x, 2, {axis}), max(x, axis).values}) {
+      CHECK(y.shape() == Shape{});
+      CHECK(y.item() == 2.5);
+    }
+    CHECK(var(x, {axis}, {.correction = 0}).item() == 0);
+    CHECK(any(x, {axis}).item<bool>());
+    CHECK(all(x, {axis}).item<bool>());
+    CHECK(count_nonzero(x, {axis}).item<std::int64_t>() == 1);
+    CHECK(argmax(x, axis).item<std::int64_t>() == 0);
+    CHECK(argmin(x, axis, true).shape() == Shape{});
+  }
+  CHECK_THROWS_AS(sum(x, {1}), Error);
+  CHECK_THROWS_AS(sum(x, {0, -1}), Error);
+  CHECK_THROWS_AS(argmax(x, -2), Error);
+}
+
 TEST_CASE("max and min with indices") {
   const Tensor x = leaf({1, 3, 3, -1, -1, 2}, {2, 3});
   const ValuesAndIndices largest = max(x, 1), smallest = min(x, -1, true);
@@ -221,6 +268,8 @@ TEST_CASE("any, all and count_nonzero") {
   CHECK(all(tensor(true)).item<bool>());
   CHECK_FALSE(any(Tensor(0.0)).item<bool>());
   CHECK(values(all(ones({2, 3, 4}), {0, 2})) == Values{1, 1, 1});
+  CHECK(count_nonzero(tensor({{true, false}, {true, true}}), {0, 1}, true).shape() == Shape{1, 1});
+  CHECK(values(count_nonzero(tensor({{true, false}, {true, true}}), {0})) == Values{2, 1});
 }
 
 TEST_CASE("ties share a gradient evenly, NaN propagates") {

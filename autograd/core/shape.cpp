@@ -67,11 +67,15 @@ Axes normalize_axes(const Axes& axes, int rank, const char* operation) {
     return result;
   }
   for (std::int64_t axis : axes) {
-    const int normal = normalize_axis(axis, rank, operation);
+    // A 0-d tensor takes 0 and -1, as if it had one axis.
+    const int normal = normalize_axis(axis, std::max(rank, 1), operation);
     if (std::find(result.begin(), result.end(), normal) != result.end()) {
       fail("{}: axis {} is named twice in {}", operation, normal, axes);
     }
     result.push_back(normal);
+  }
+  if (rank == 0) {
+    return {};
   }
   std::sort(result.begin(), result.end());
   return result;

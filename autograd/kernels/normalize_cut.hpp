@@ -1,12 +1,12 @@
 #pragma once
 
+#include <cadena/autograd/kernels/denormals.hpp>
 #include <cadena/autograd/kernels/level.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/reduce.hpp>
 #include <cadena/autograd/kernels/scratch.hpp>
 
 #include <algorithm>
-#include <type_traits>
 
 // How normalisations are cut into pieces of work. The shape alone decides.
 
@@ -14,10 +14,6 @@ namespace cadena::kernels::normalizing {
 
 /// So many elements make a piece of work: 10 to 20 µs.
 inline constexpr std::int64_t normalize_piece = 32768;
-
-template <class T>
-inline constexpr Denormals denormals =
-    std::is_same_v<T, float> ? Denormals::flush : Denormals::keep;
 
 inline std::int64_t grain_of(std::int64_t elements) {
   return std::max<std::int64_t>(1, normalize_piece / std::max<std::int64_t>(1, elements));

@@ -1,4 +1,5 @@
 #include <cadena/autograd/core/error.hpp>
+#include <cadena/autograd/kernels/denormals.hpp>
 #include <cadena/autograd/kernels/level.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/product.hpp>
@@ -173,9 +174,6 @@ void run_piece(const Plan& plan, const ProductShape& s, std::int64_t piece, Matr
                  part.columns);
   }
 }
-
-template <class T>
-constexpr Denormals denormals = std::is_same_v<T, float> ? Denormals::flush : Denormals::keep;
 
 }  // namespace
 

@@ -1,3 +1,4 @@
+#include <cadena/autograd/kernels/denormals.hpp>
 #include <cadena/autograd/kernels/level.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/reduce.hpp>
@@ -10,9 +11,6 @@
 
 namespace cadena::kernels {
 namespace {
-
-template <class T>
-constexpr Denormals denormals = std::is_same_v<T, float> ? Denormals::flush : Denormals::keep;
 
 // The reduction of what a first reduction left: squares are not squared again.
 constexpr Reduction next(Reduction r) {
@@ -173,10 +171,6 @@ void sum(const ReduceShape& shape, const std::uint8_t* x, std::int64_t* out) {
 template <class T> void product(const ReduceShape& shape, const T* x, T* out) {
   reduce<Reduction::product, T>(shape, x, nullptr, out);
 }
-template <class T>
-void sum_squared_deviations(const ReduceShape& shape, const T* x, const T* center, T* out) {
-  reduce<Reduction::squared_deviations>(shape, x, center, out);
-}
 template <class T> void sum_squares(const ReduceShape& shape, const T* x, const T* scale, T* out) {
   reduce<Reduction::squares>(shape, x, scale, out);
 }
@@ -226,8 +220,6 @@ template <class T> void weighted_sum(const StridedRows& s, const T* weights, con
 CADENA_INSTANTIATE(float)
 CADENA_INSTANTIATE(double)
 CADENA_INSTANTIATE(std::int64_t)
-template void sum_squared_deviations(const ReduceShape&, const float*, const float*, float*);
-template void sum_squared_deviations(const ReduceShape&, const double*, const double*, double*);
 template void sum_squares(const ReduceShape&, const float*, const float*, float*);
 template void sum_squares(const ReduceShape&, const double*, const double*, double*);
 template void weighted_sum(const StridedRows&, const float*, const float*, float*);

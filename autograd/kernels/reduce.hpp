@@ -23,11 +23,6 @@ void sum(const ReduceShape& shape, const std::uint8_t* x, std::int64_t* out);
 /// std::int64_t.
 template <class T> void product(const ReduceShape& shape, const T* x, T* out);
 
-/// out[o, i] = Σ_r (x[o, r, i] - center[o, i])²; with the means as center the numerator of a
-/// variance. T: float, double.
-template <class T>
-void sum_squared_deviations(const ReduceShape& shape, const T* x, const T* center, T* out);
-
 /// out[o, i] = Σ_r (x[o, r, i] · scale[o, i])²; `scale` may be null for 1. T: float, double.
 template <class T> void sum_squares(const ReduceShape& shape, const T* x, const T* scale, T* out);
 

@@ -10,10 +10,7 @@ template <class T> struct OperationOf<Reduction::minimum, T> { using type = Smal
 template <class T> struct OperationOf<Reduction::product, T> { using type = Times<T, Arch>; };
 
 template <Reduction reduction, class V> CADENA_INLINE V term_of(V x, V other) {
-  if constexpr (reduction == Reduction::squared_deviations) {
-    const V deviation = x - other;
-    return deviation * deviation;
-  } else if constexpr (reduction == Reduction::squares) {
+  if constexpr (reduction == Reduction::squares) {
     const V scaled = x * other;
     return scaled * scaled;
   } else {
@@ -91,9 +88,9 @@ void reduce_columns(const From* x, const T* other, std::int64_t rows, std::int64
     while (count >> full & 1) ++full;
     const From* from = x + row * stride;
     each_column_lane<L>(columns, [&](std::int64_t c, std::int64_t m) {
-      constexpr bool of_column =
-          reduction == Reduction::squared_deviations || reduction == Reduction::squares;
-      const L of_all = of_column && other != nullptr ? load_lane<L>(other + c, m) : L(T(1));
+      const L of_all = reduction == Reduction::squares && other != nullptr
+                           ? load_lane<L>(other + c, m)
+                           : L(T(1));
       const auto term = [&](std::int64_t r) {
         const L value = load_lane<L>(from + r * stride + c, m);
         if constexpr (reduction == Reduction::weighted_sum) return value * L(other[row + r]);
@@ -133,8 +130,6 @@ CADENA_INSTANTIATE_ALL(float)
 CADENA_INSTANTIATE_ALL(double)
 CADENA_INSTANTIATE_ALL(std::int64_t)
 CADENA_INSTANTIATE(Reduction::sum, std::int64_t, std::uint8_t)
-CADENA_INSTANTIATE(Reduction::squared_deviations, float, float)
-CADENA_INSTANTIATE(Reduction::squared_deviations, double, double)
 CADENA_INSTANTIATE(Reduction::squares, float, float)
 CADENA_INSTANTIATE(Reduction::squares, double, double)
 CADENA_INSTANTIATE_COLUMNS(Reduction::weighted_sum, float, float)

@@ -1,3 +1,4 @@
+#include <cadena/autograd/kernels/denormals.hpp>
 #include <cadena/autograd/kernels/level.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/reduce_cut.hpp>
@@ -17,9 +18,6 @@ namespace {
 
 // Elements of a piece: 10 to 20 µs of additions, of logarithms and exponentials.
 constexpr std::int64_t sum_block = 16384, log_block = 4096;
-
-template <class T>
-constexpr Denormals denormals = std::is_same_v<T, float> ? Denormals::flush : Denormals::keep;
 
 // Calls body.operator()<Arch>(offset, lines) for all lines along the middle dimension.
 template <class T, class Body>

@@ -142,7 +142,10 @@ Tensor position(const Tensor& x, std::optional<std::int64_t> axis, bool keepdim)
     const Tensor result = bind(Position<largest>{0}, reshape(numbers, {x.numel()}));
     return keepdim ? reshape(result, Dims::filled(shape.size(), 1)) : result;
   }
-  const int normal = normalize_axis(*axis, shape.size(), name);
+  const int normal = normalize_axis(*axis, std::max(shape.size(), 1), name);
+  if (shape.empty()) {
+    return reshape(bind(Position<largest>{0}, reshape(numbers, {1})), {});
+  }
   check_not_empty(name, shape, {normal});
   const Tensor result = bind(Position<largest>{normal}, numbers);
   return keepdim ? reshape(result, reduced_shape(shape, {normal}, true)) : result;

@@ -7,19 +7,22 @@
 
 namespace cadena {
 
-// Reductions over any axes: all if none are named, negative ones count from the end, `keepdim`
-// leaves dimensions of size 1. NaN propagates. Each order of summation is fixed by the shape.
+// Reductions over any axes: all if none are named, negative ones count from the end, a 0-d tensor
+// takes 0 and -1; `keepdim` leaves dimensions of size 1. NaN propagates. Each order of summation is
+// fixed by the shape.
 
 struct VarOptions {
   double correction = 1;  ///< Taken off the count: 1 for a sample (Bessel), 0 for a population.
   bool keepdim = false;
 };
 
-/// Σ(x - mean)² / max(0, n - correction); integers give float32. Where n <= correction that is 0/0,
-/// NaN, or infinite.
+/// Σ(x - mean)² / max(0, n - correction), in double and 0 where all elements are equal; integers
+/// give float32. Where n <= correction that is 0/0, NaN, or infinite.
 Tensor var(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 
-/// √var(x): the standard deviation. Where that is 0 its gradient is taken to be 0.
+/// √var(x): the standard deviation, also where var itself would overflow or underflow. Where it is
+/// 0 its gradient is taken to be 0. Name it in full, `cadena::std(x)`: after `using namespace
+/// cadena` a bare `std` may be this function or the namespace, and does not compile.
 Tensor std(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 
 /// The product of elements; integers and booleans give int64, which wraps around; 1 over nothing.
