@@ -4,8 +4,10 @@
 #include "support.hpp"
 
 #include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/graph/gradcheck.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
+#include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/normalize.hpp>
 #include <cadena/nn/module.hpp>
@@ -163,6 +165,44 @@ TEST_CASE("statistics far from 0 lose nothing but what the numbers themselves lo
   const Tensor equal = full({3, 100}, 12345.678F);
   const Values y = values(layer_norm(equal, {100}));
   CHECK(std::all_of(y.begin(), y.end(), [](double v) { return std::abs(v) < 1e-3; }));
+}
+
+TEST_CASE("second derivatives of data far from 0 are those in float64") {
+  const std::function<Tensor(const Tensor&)> functions[] = {
+      [](const Tensor& x) { return layer_norm(x, {16}); },
+      [](const Tensor& x) { return group_norm(x, 2); },
+      [](const Tensor& x) { return batch_norm(x).output; }};
+  for (const auto& f : functions) {
+    const Tensor numbers = sample_values({8, 16}, 9999, 10001, 5).to(float32);
+    const auto second = [&](Dtype dtype) {
+      const Tensor x = numbers.to(dtype).detach().requires_grad_leaf();
+      const auto weights = [&](std::uint64_t seed) {
+        return sample_values({8, 16}, -1, 1, seed).to(float32).to(dtype);
+      };
+      const Tensor g = grad(sum(f(x) * weights(6)), {x}, {.create_graph = true})[0];
+      return grad(sum(g * weights(7)), {x})[0];
+    };
+    check_close(second(float32), values(second(float64)), 1e-5);
+  }
+}
+
+TEST_CASE("batch_norm with given statistics at a point computed by hand") {
+  const Tensor x = tensor({{1.0, 5.0}, {3.0, 1e8}}, {.dtype = float64}).requires_grad_leaf();
+  const auto two = [](double a, double b) {
+    return from_vector<double>({a, b}, {2}).requires_grad_leaf();
+  };
+  const Tensor mean = two(2, 1e8 - 1), variance = two(4, 0.25), weight = two(3, 2),
+               bias = two(-1, 7);
+  const ChannelStatistics given{mean, variance};
+  const Tensor y = batch_norm(x, given, weight, bias, 0);
+  check_close(y, {-2.5, 4 * (5 - 1e8 + 1) + 7, 0.5, 11}, 1e-15);
+  check_close(batch_norm(x, given, {}, {}, 0), {-0.5, 2 * (5 - 1e8 + 1), 0.5, 2}, 1e-15);
+  const std::vector<Tensor> g = grad(sum(y * y), {x, mean, weight, bias});
+  // dy/dx = weight / √variance, y ∈ {-2.5, 0.5}: 2 y dy/dx.
+  CHECK(values(g[0])[0] == Approx(-7.5));
+  CHECK(values(g[1])[0] == Approx(6));
+  CHECK(values(g[2])[0] == Approx(2 * (-2.5 * -0.5 + 0.5 * 0.5)));
+  CHECK(values(g[3])[0] == Approx(-4));
 }
 
 TEST_CASE("normalisations at a point computed by hand") {

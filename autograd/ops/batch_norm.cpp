@@ -1,8 +1,11 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/kernels/normalize.hpp>
+#include <cadena/autograd/kernels/scratch.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/normalize.hpp>
 #include <cadena/autograd/ops/normalize_gradient.hpp>
+
+#include <algorithm>
 
 namespace cadena {
 namespace ops {
@@ -93,6 +96,36 @@ struct BatchNorm {
   bool operator==(const BatchNorm&) const = default;
 };
 
+/// Of the inputs x [N, C, rest], mean, scale, shift: those of channels, whatever they come from.
+struct ScaleChannels {
+  static constexpr Doc doc{"batch_norm", "(x - mean) scale + shift of each channel"};
+  static constexpr Keep keep = Keep::inputs;
+
+  Types infer(std::span<const Type> in) const { return {in[0]}; }
+  void run(Inputs in, Outputs out) const {
+    const kernels::ChannelsShape shape = channels_of(in[0].shape());
+    dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
+      const kernels::Scratch<T> memory(4 * shape.channels);
+      const kernels::ChannelMoments<T> moments(memory.data(), shape.channels);
+      std::copy_n(in[1].data<T>(), shape.channels, moments.center);
+      std::fill_n(moments.rest, shape.channels, T(0));
+      std::fill_n(moments.scale, shape.channels, T(1));
+      kernels::normalize_channels(shape, moments, in[0].data<T>(), in[2].data<T>(), in[3].data<T>(),
+                                  out[0].data<T>());
+    });
+  }
+  Gradients vjp(const Backward& b) const {
+    const auto of_channels = [&](int k) { return reshape(b.in(k), {1, b.in(k).size(0), 1}); };
+    const auto summed = [&](const Tensor& values) { return sum(values, {0, 2}); };
+    const Tensor x = b.in(0), g = b.grad();
+    return {b.needs(0) ? g * of_channels(2) : Tensor(),
+            b.needs(1) ? -summed(g) * b.in(2) : Tensor(),
+            b.needs(2) ? summed(g * (x - of_channels(1))) : Tensor(),
+            b.needs(3) ? summed(g) : Tensor()};
+  }
+  bool operator==(const ScaleChannels&) const = default;
+};
+
 /// Error unless x has examples and channels.
 void check_batch(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
   const Shape& shape = detail::impl_of(x, BatchNorm::doc.name).shape;
@@ -131,13 +164,12 @@ Tensor batch_norm(const Tensor& x, const ChannelStatistics& statistics, const Te
   }
   ops::check_normalize(ops::BatchNorm::doc.name, x, statistics.mean, statistics.variance,
                        {x.size(1)}, epsilon);
-  Shape along = Dims::filled(x.dim(), 1);
-  along[1] = x.size(1);
-  const auto of_channels = [&](const Tensor& values) { return reshape(values, along); };
   const Tensor scale = rsqrt(statistics.variance + epsilon);
-  const Tensor factor = weight.defined() ? scale * weight : scale;
-  const Tensor result = (x - of_channels(statistics.mean)) * of_channels(factor);
-  return bias.defined() ? result + of_channels(bias) : result;
+  const auto [outer, channels, inner] = ops::channels_of(x.shape());
+  const Tensor result = bind(ops::ScaleChannels{}, reshape(x, {outer, channels, inner}),
+                             statistics.mean, weight.defined() ? scale * weight : scale,
+                             bias.defined() ? bias : zeros({channels}, {.dtype = x.dtype()}));
+  return reshape(result, x.shape());
 }
 
 namespace ops {

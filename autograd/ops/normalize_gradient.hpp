@@ -38,7 +38,11 @@ Gradients normalize_second_derivative(const NormalizeView& view, const Tensor& x
   const auto widened = [&](const Tensor& values) { return reshape(values, view.weight); };
   const auto R_of = [&](const Tensor& v) { return seen(backward(reshape(v, x.shape()))); };
 
-  const Tensor away = view.centered ? seen(x) - average(seen(x)) : seen(x);
+  Tensor away = seen(x);
+  // Twice: far from 0 the first mean is rounded to what the distances from it feel.
+  for (int times = 0; view.centered && times < 2; ++times) {
+    away = away - average(away);
+  }
   const Tensor scale = rsqrt(average(square(away)) + view.epsilon);
   const Tensor normal = away * scale, h = seen(of_dx), gradient = seen(g);
   const Tensor weighted = weight.defined() ? gradient * widened(weight) : gradient;
