@@ -45,6 +45,19 @@ template <class T> struct Results {
 
 template <class T> void of_rows(const ReduceShape& s, const T* x, const Results<T>& to) {
   const std::int64_t n = s.reduced, blocks = divide_up(n, moments_row);
+  if (n <= few_elements) {
+    parallel_for(s.outer, piece_elements / few_elements, [&](std::int64_t begin, std::int64_t end) {
+      Turned<T> turned;
+      Moments of[turned_at_once];
+      for (std::int64_t o = begin; o < end; o += turned_at_once) {
+        const std::int64_t rows = std::min(turned_at_once, end - o);
+        turn(x + o * n, rows, n, turned);
+        at_level([&]<class Arch>() { moments_of_columns<Arch>(turned, n, rows, rows, of); });
+        for (std::int64_t k = 0; k < rows; ++k) to.set(o + k, of[k]);
+      }
+    });
+    return;
+  }
   if (blocks == 1) {
     parallel_for(s.outer, std::max<std::int64_t>(1, piece_elements / n),
                  [&](std::int64_t begin, std::int64_t end) {

@@ -50,8 +50,11 @@ void moments_of_columns(const T* x, std::int64_t rows, std::int64_t stride, std:
                         Moments* out) {
   // Distances from the first row have no rounding where all are equal. That the first one may be
   // far from the others costs at most as many units in the last place as there are rows.
-  double first[moments_tile], sums[moments_tile] = {}, squares[moments_tile] = {};
-  for (std::int64_t c = 0; c < columns; ++c) first[c] = static_cast<double>(x[c]);
+  double first[moments_tile], sums[moments_tile], squares[moments_tile];
+  for (std::int64_t c = 0; c < columns; ++c) {
+    first[c] = static_cast<double>(x[c]);
+    sums[c] = squares[c] = 0;
+  }
   for (std::int64_t r = 0; r < rows; r += rows_at_once) {
     const T* from = x + r * stride;
     const std::int64_t now = rows - r < rows_at_once ? rows - r : rows_at_once;

@@ -28,11 +28,14 @@ struct Product {
     exponent += of_x + of_both;
   }
   void times(double x) {
+    if (x == 0) {
+      ++zeros;
+      return;
+    }
     nans += std::isnan(x);
-    zeros += x == 0;
     infinities += std::isinf(x);
     if (std::isinf(x)) mantissa = std::copysign(mantissa, mantissa * x);
-    if (std::isfinite(x) && x != 0) times_finite(x);
+    if (std::isfinite(x)) times_finite(x);
   }
   void times(const Product& other) {
     times_finite(other.mantissa);
@@ -55,6 +58,7 @@ struct Product {
   double value() const { return value(mantissa, exponent); }
   // The product without one factor x.
   double without(double x) const {
+    if (zeros - (x == 0) > 0 && infinities + nans == 0) return 0;
     const std::int64_t zeros_left = zeros - (x == 0), nans_left = nans - std::isnan(x);
     const std::int64_t infinities_left = infinities - std::isinf(x);
     if (nans_left > 0 || (zeros_left > 0 && infinities_left > 0)) {
@@ -74,16 +78,18 @@ struct Product {
   }
 };
 
-// Of count elements that are `step` apart, whose plain product is known to be `guess`, where that
-// has neither overflown nor underflown.
+bool in_range(double product) { return std::isfinite(product) && product != 0; }
+
+// Of count elements that are `step` apart, whose plain product is known to be `guess`: if that has
+// overflown or underflown, one element at a time.
 template <class T>
 Product product_of(double guess, const T* x, std::int64_t count, std::int64_t step) {
   Product result;
-  if (std::isfinite(guess) && guess != 0) {
+  if (in_range(guess)) {
     result.times_finite(guess);
-  } else {
-    for (std::int64_t i = 0; i < count; ++i) result.times(static_cast<double>(x[i * step]));
+    return result;
   }
+  for (std::int64_t i = 0; i < count; ++i) result.times(static_cast<double>(x[i * step]));
   return result;
 }
 
@@ -126,6 +132,13 @@ template <class Arch, class T> Product product_of_row(const T* x, std::int64_t n
   Product result;
   if (rows > 0) {
     multiply_columns<Arch>(x, rows, others_width, others_width, products);
+    double all = 1;
+    for (const double product : products) all *= product;
+    for (std::int64_t i = whole; i < n; ++i) all *= static_cast<double>(x[i]);
+    if (in_range(all)) {
+      result.times_finite(all);
+      return result;
+    }
     for (std::int64_t c = 0; c < others_width; ++c) {
       result.times(product_of(products[c], x + c, rows, others_width));
     }
@@ -134,10 +147,56 @@ template <class Arch, class T> Product product_of_row(const T* x, std::int64_t n
   return result;
 }
 
+// Calls body.operator()<Arch>(first row, rows, those rows turned into columns).
+template <class T, class Body>
+void each_turned(const T* x, std::int64_t rows, std::int64_t n, Denormals denormals, Body body) {
+  parallel_for(
+      rows, piece_elements / 4 / few_elements,
+      [&](std::int64_t begin, std::int64_t end) {
+        at_level([&]<class Arch>() {
+          Turned<T> turned;
+          for (std::int64_t first = begin; first < end; first += turned_at_once) {
+            const std::int64_t now = std::min(turned_at_once, end - first);
+            turn(x + first * n, now, n, turned);
+            body.template operator()<Arch>(first, now, static_cast<const T*>(turned));
+          }
+        });
+      },
+      denormals);
+}
+
+// Rows of few elements.
+template <class T> void of_short_rows(const T* x, std::int64_t all, std::int64_t n, T* out) {
+  const Scratch<double> memory(all);
+  double* totals = memory.data();
+  each_turned(x, all, n, Denormals::flush,
+              [=]<class Arch>(std::int64_t first, std::int64_t rows, const T* turned) {
+                multiply_columns<Arch>(turned, n, rows, rows, totals + first);
+              });
+  each_turned(x, all, n, Denormals::keep,
+              [=]<class Arch>(std::int64_t first, std::int64_t rows, const T* turned) {
+                Turned<T> others;
+                divide_columns<Arch>(turned, n, rows, rows, totals + first, others);
+                turn(static_cast<const T*>(others), n, rows, out + first * n);
+                for (std::int64_t row = first; row < first + rows; ++row) {
+                  const double size = std::abs(totals[row]);
+                  if (size > 1e-200 && size < 1e200) continue;
+                  const Product product = product_of(totals[row], x + row * n, n, 1);
+                  for (std::int64_t i = row * n; i < (row + 1) * n; ++i) {
+                    out[i] = static_cast<T>(product.without(static_cast<double>(x[i])));
+                  }
+                }
+              });
+}
+
 }  // namespace
 
 template <class T> void product_of_others(const ReduceShape& s, const T* x, T* out) {
   if (s.outer * s.reduced * s.inner == 0) return;
+  if (s.inner == 1 && s.reduced <= few_elements) {
+    of_short_rows(x, s.outer, s.reduced, out);
+    return;
+  }
   const Cut cut(s);
   const Scratch<Product> memory(s.outer * cut.pieces * s.inner);
   Product* products = memory.data();

@@ -30,6 +30,18 @@ struct ReduceCut {
   }
 };
 
+/// Rows of at most so many elements are turned into columns, so many at a time: alone they would be
+/// less work than what surrounds it.
+inline constexpr std::int64_t few_elements = 32, turned_at_once = 128;
+template <class T> using Turned = T[few_elements * turned_at_once];
+
+/// to[i, row] = x[row, i] of rows of n elements.
+template <class T> void turn(const T* x, std::int64_t rows, std::int64_t n, T* to) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t i = 0; i < n; ++i) to[i * rows + row] = x[row * n + i];
+  }
+}
+
 /// So many rows of `count` columns are taken for one, to fill a tile.
 inline std::int64_t rows_in_one(std::int64_t rows, std::int64_t count) {
   std::int64_t group = 1;
