@@ -3,6 +3,7 @@
 
 #include "sweep.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -33,6 +34,11 @@ std::optional<Dtype> result_in(Dtype dtype, const Sample& sample) {
 
 std::string dtypes_of(const OperatorEntry& entry) {
   std::string text;
+  if (std::ranges::all_of(dtypes, [&](Dtype dtype) {
+        return result_in(dtype, entry.samples.at(0)) == Dtype::boolean;
+      })) {
+    return "all → boolean";
+  }
   for (Dtype dtype : dtypes) {
     if (const std::optional<Dtype> result = result_in(dtype, entry.samples.at(0))) {
       text += text.empty() ? "" : ", ";

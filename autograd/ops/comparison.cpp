@@ -53,7 +53,7 @@ struct NotEqual {
 };
 
 struct Where {
-  static constexpr Doc doc{"where", "x if the condition holds, else y"};
+  static constexpr Doc doc{"where", "x if the condition holds, else y", "that of the branch taken"};
   static constexpr Keep keep = Keep::only_input(0);
   static constexpr bool condition = true;
   static constexpr bool integers = true;

@@ -149,7 +149,8 @@ template <class F, Operation operation> Tensor bitwise(const Tensor& x, const Te
               expand(in_dtype(name, y, dtype), shape));
 }
 
-constexpr Doc fill_doc{"masked_fill", "value where the mask holds, else x"};
+constexpr Doc fill_doc{"masked_fill", "value where the mask holds, else x",
+                       "that of the branch taken"};
 
 }  // namespace
 }  // namespace ops

@@ -22,7 +22,9 @@ namespace {
 struct Norm {
   Axes axes;
   bool keepdim;
-  static constexpr Doc doc{"norm", "sqrt(sum of x^2 over axes)", "0 at the zero vector"};
+  static constexpr Doc doc{"norm", "sqrt(sum of x^2 over axes)",
+                           "0 at the zero vector and, for p = 1, at a coordinate that is 0; for p "
+                           "infinite +-1/k to each of k equal ones"};
   static constexpr Keep keep = Keep::both;
 
   Types infer(std::span<const Type> in) const {

@@ -78,7 +78,8 @@ struct LogSoftmax {
 };
 
 struct Logsumexp {
-  static constexpr Doc doc{"logsumexp", "log of the sum of e^x over axes"};
+  static constexpr Doc doc{"logsumexp", "log of the sum of e^x over axes",
+                           "0 where all are -infinity"};
   static constexpr Keep keep = Keep::both;
   Types infer(std::span<const Type> in) const { return {{in[0].dtype, without_last(in[0].shape)}}; }
   void run(Inputs in, Outputs out) const {
