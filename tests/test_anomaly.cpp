@@ -1,8 +1,14 @@
+#include <cadena/autograd/graph/call_stack.hpp>
 #include <cadena/cadena.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
 #include <thread>
 
 #include "support.hpp"
@@ -32,6 +38,21 @@ constexpr int log_line = __LINE__ + 2;
 bool has(const std::string& text, const std::string& word) {
   return text.find(word) != std::string::npos;
 }
+
+/// x + 1, of which what a user may add throws.
+struct Talkative {
+  int number = 0;
+  static constexpr cd::Doc doc{"talkative", "x + 1"};
+  cd::Types infer(std::span<const cd::Type> in) const { return {in[0]}; }
+  void run(cd::Inputs in, cd::Outputs out) const {
+    for (std::int64_t i = 0; i < in[0].numel(); ++i) {
+      out[0].data<float>()[i] = in[0].data<float>()[i] + 1;
+    }
+  }
+  std::string attributes() const { throw std::runtime_error("no attributes today"); }
+  double flop(std::span<const cd::Type>) const { throw std::runtime_error("no flop today"); }
+  bool operator==(const Talkative&) const = default;
+};
 
 }  // namespace
 
@@ -87,7 +108,7 @@ TEST_CASE("an operator that was called before the mode was on has no calls to te
   const Tensor x = cd::tensor({0.0}, {.requires_grad = true});
   const Tensor loss = loss_with_sqrt(x);
   const AnomalyMode mode;
-  check_error([&] { loss.backward(); }, {"derivative of sqrt", "no AnomalyMode was on"});
+  check_error([&] { loss.backward(); }, {"derivative of sqrt", "no AnomalyMode saw the call"});
 }
 
 TEST_CASE("calls outlive the mode that noted them, and those of second derivatives lead back") {
@@ -127,8 +148,12 @@ TEST_CASE("infinities that are meant") {
   const Tensor x = cd::tensor({1.0, 2.0, 3.0}, {.requires_grad = true});
   const auto masked = [&] { return cd::softmax(cd::where(mask, x, -infinity), 0); };
   {
+    // A number that is infinite was stated by the user; what follows may pass it on.
     const AnomalyMode mode;
-    check_error([&] { masked(); }, {"where gave an infinity", "input 2", "bad already"});
+    CHECK(masked()[1].item() == 0);
+    const Tensor filled = cd::masked_fill(x, !mask, -infinity);
+    CHECK(cd::softmax(filled * 2.0, 0)[1].item() == 0);
+    cd::sum(cd::square(cd::softmax(filled, 0))).backward();
   }
   {
     const AnomalyMode mode({.allowed = {"where"}});
@@ -205,4 +230,125 @@ TEST_CASE("hooks, checkpoints and profilers go together with the mode") {
   const cd::ProfilerReport report = profiler.report();
   CHECK(std::ranges::none_of(report.rows, [](const auto& row) { return row.name == "log"; }));
   CHECK(std::ranges::any_of(report.rows, [](const auto& row) { return row.name == "exp"; }));
+}
+
+TEST_CASE("infinities that pass do not hide those that an operator makes") {
+  const Tensor x = cd::tensor({1.0, 1000.0, 0.0}), mask = cd::tensor({true, false, false});
+  const auto check = [&](const AnomalyMode&) {
+    const Tensor filled = cd::masked_fill(x, mask, infinity);  // inf, 1000, 0
+    CHECK(error_of([&] { filled * 2.0; }).empty());
+    CHECK(error_of([&] { cd::sum(filled); }).empty());
+    CHECK(error_of([&] { cd::cumsum(filled, 0); }).empty());
+    check_error([&] { cd::exp(filled); }, {"exp gave an infinity", "2 infinite", "first at [1]"});
+    check_error([&] { cd::log(filled); }, {"log gave an infinity", "first at [2]: -inf"});
+    check_error([&] { 1.0 / filled; }, {"divide gave an infinity", "first at [2]: inf"});
+    check_error(
+        [&] {
+          cd::sum(filled * 1e36 * cd::tensor({{1.0, 1e2, 1.0}, {0.5, 0.1, 1.0}}), {1});
+        },
+        {"gave an infinity"});
+    const Tensor rows = cd::tensor({{3e38, 3e38}, {1.0, 2.0}});
+    const Tensor second = cd::tensor({{false, false}, {true, false}});
+    const Tensor mixed = cd::masked_fill(rows, second, infinity);
+    check_error([&] { cd::sum(mixed, {1}); }, {"sum", "2 infinite of 2, the first at [0]: inf"});
+    const Tensor root = cd::masked_fill(x, mask, infinity).detach().requires_grad_leaf();
+    const Tensor roots = cd::sum(cd::sqrt(root));
+    check_error([&] { roots.backward(); }, {"derivative of sqrt", "the first at [2]: inf"});
+  };
+  check(AnomalyMode());
+  check(AnomalyMode({.allowed = {"masked_fill"}}));
+  // Before one was meant, an infinity from elsewhere is an error.
+  const AnomalyMode mode;
+  check_error(
+      [] {
+        cd::exp(cd::tensor({1.0, infinity}));
+      },
+      {"exp gave an infinity", "an optimizer"});
+}
+
+TEST_CASE("observers end in any order") {
+  const Tensor zero = cd::zeros({1});
+  std::optional<AnomalyMode> mode;
+  std::optional<cd::Profiler> profiler, last;
+  mode.emplace();
+  profiler.emplace();
+  last.emplace();
+  mode.reset();  // not the last that began
+  CHECK(error_of([&] { cd::log(zero); }).empty());
+  CHECK(profiler->report().rows.size() == 1);
+  CHECK(last->report().rows.size() == 1);
+  profiler.reset();
+  cd::log(zero);
+  CHECK(last->report().rows.at(0).count == 2);
+  last.reset();
+  CHECK(error_of([&] { cd::log(zero); }).empty());
+
+  auto outer = std::make_unique<AnomalyMode>();
+  auto inner = std::make_unique<AnomalyMode>(cd::AnomalyOptions{.nan = true, .infinity = false});
+  outer.reset();
+  CHECK(error_of([&] { cd::log(zero); }).empty());
+  CHECK_FALSE(error_of([&] { cd::sqrt(zero - 1.0); }).empty());
+  outer = std::make_unique<AnomalyMode>();
+  inner.reset();
+  CHECK_FALSE(error_of([&] { cd::log(zero); }).empty());
+  outer.reset();
+  CHECK(error_of([&] { cd::sqrt(zero - 1.0); }).empty());
+}
+
+TEST_CASE("what an operator's attributes or flop throw is not an operator's error") {
+  const Tensor x = cd::tensor({1.0});
+  const cd::Profiler outer;
+  const AnomalyMode mode;
+  const cd::Profiler profiler;
+  CHECK(cd::bind(Talkative{1}, x)[0].item() == 2);
+  CHECK(outer.report().rows.at(0).count == 1);
+  CHECK(profiler.report().rows.at(0).count == 1);
+  CHECK(profiler.report().rows.at(0).flop < 0);
+  CHECK(has(profiler.chrome_trace(), "no attributes today"));
+  check_error([&] { cd::bind(Talkative{1}, cd::full({1}, infinity).contiguous()); },
+              {"AnomalyMode: talkative", "no attributes today", "gave an infinity"});
+  CHECK(profiler.report().rows.at(0).count == outer.report().rows.at(0).count);
+}
+
+TEST_CASE("gradcheck is not for the mode: its differences step over borders") {
+  const Tensor x = cd::tensor({0.0, 1.0});
+  const auto f = [](auto in) { return cd::sum(cd::sqrt(in[0])); };
+  const cd::GradcheckReport alone = cd::gradcheck(f, {x});
+  const AnomalyMode mode;
+  const cd::GradcheckReport watched = cd::gradcheck(f, {x});
+  CHECK(watched.singular == alone.singular);
+  CHECK(watched.verdict == alone.verdict);
+  CHECK(watched.problems.empty());
+  CHECK_FALSE(error_of([] { cd::log(cd::zeros({1})); }).empty());
+}
+
+TEST_CASE("where a checkpoint was called is told") {
+  const Tensor x = cd::tensor({0.0}, {.requires_grad = true});
+  const AnomalyMode mode;
+  const auto f = [](std::span<const Tensor> in) { return loss_with_sqrt(in[0]); };
+  const Tensor y = cd::checkpoint(f, {x});
+  const std::string text = error_of([&] { y.backward(); });
+  INFO(text);
+  CHECK(has(text, "as part of the derivative of checkpoint, called at"));
+  CHECK_FALSE(has(text, "not known"));
+}
+
+TEST_CASE("gradients of a leaf that are added up") {
+  const Tensor x = cd::tensor({1.0}, {.requires_grad = true});
+  const AnomalyMode mode({.nan = true, .infinity = false});
+  (x * infinity).backward(cd::ones({1}));
+  check_error([&] { (x * -infinity).backward(cd::ones({1})); },
+              {"add gave NaN", "in backward, where gradients of a leaf are added up"});
+}
+
+TEST_CASE("each call is told with its line, or its program and the place in it") {
+  std::istringstream lines(cd::detail::CallStack::here().text(""));
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    INFO(line);
+    const std::size_t colon = line.rfind(':');
+    CHECK((has(line, "+0x") || (has(line, " at ") && colon + 1 < line.size() &&
+                                std::isdigit(static_cast<unsigned char>(line[colon + 1])))));
+  }
+  CHECK(count > 2);
 }

@@ -101,7 +101,8 @@ TEST_CASE("what is no operator: random numbers, cells, other state") {
   const cd::Generator own(5);
   const auto draws = [&] { cd::exp(cd::rand({3}, {}, own)); };
   check_error([&] { assert_reproducible(draws); },
-              {"exp", "inputs differ already", "the number of threads is the same"});
+              {"assert_reproducible: not repeatable: ", "exp", "inputs differ already",
+               "the number of threads is the same"});
   CHECK_NOTHROW(assert_reproducible(draws, std::vector<cd::Cell>(), {.generators = {own}}));
   CHECK(own.state().counter > 0);
 
@@ -119,6 +120,7 @@ TEST_CASE("what is no operator: random numbers, cells, other state") {
   check_error([&] { assert_reproducible([&] { calls++ > 0 ? cd::exp(x) : x; }); },
               {"operator 0 is none or exp"});
   check_error([] { assert_reproducible(nullptr); }, {"empty"});
+  check_error([] { assert_reproducible([] {}); }, {"nothing to compare"});
   check_error([] { assert_reproducible([] {}, std::vector<cd::Cell>(), {.threads = {}}); },
               {"threads"});
 }

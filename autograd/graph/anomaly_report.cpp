@@ -72,7 +72,8 @@ bool all_finite(const Tensor& x) {
   });
 }
 
-std::optional<BadElements> find_bad(const Tensor& x, bool nan, bool infinity) {
+std::optional<BadElements> find_bad(const Tensor& x, bool nan, bool infinity,
+                                    const std::vector<bool>& passed) {
   if (all_finite(x)) {
     return std::nullopt;
   }
@@ -81,7 +82,9 @@ std::optional<BadElements> find_bad(const Tensor& x, bool nan, bool infinity) {
   visit(x, [&](std::int64_t position, double value) {
     bad.nan += std::isnan(value) ? 1 : 0;
     bad.infinite += std::isinf(value) ? 1 : 0;
-    if (!found && ((nan && std::isnan(value)) || (infinity && std::isinf(value)))) {
+    if (!found && ((nan && std::isnan(value)) ||
+                   (infinity && std::isinf(value) &&
+                    (passed.empty() || !passed[static_cast<std::size_t>(position)])))) {
       found = true;
       bad.first = position;
       bad.value = value;

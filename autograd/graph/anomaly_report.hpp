@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace cadena::detail {
 
@@ -19,8 +20,10 @@ struct BadElements {
 /// Whether a floating tensor holds NaN or infinities.
 bool all_finite(const Tensor& x);
 
-/// Both are counted; the first is one of those asked for. None if there is none of them.
-std::optional<BadElements> find_bad(const Tensor& x, bool nan, bool infinity);
+/// Both are counted; the first is one of those asked for, and no infinity where `passed` (by
+/// position, or empty) says so. None if there is none of them.
+std::optional<BadElements> find_bad(const Tensor& x, bool nan, bool infinity,
+                                    const std::vector<bool>& passed = {});
 
 /// "float32 [2, 3], 1 NaN and 0 infinite of 6, the first at [0, 1]: nan"
 std::string describe_bad(const Tensor& x, const BadElements& bad);

@@ -1,9 +1,13 @@
 // The only file that knows Boost.Stacktrace.
 #include <cadena/autograd/graph/call_stack.hpp>
 
+#include <dlfcn.h>
+#include <link.h>
+
 #include <fmt/format.h>
 #include <boost/stacktrace.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <string_view>
 #include <vector>
@@ -56,20 +60,36 @@ std::string_view qualified(std::string_view text) {
   return text.substr(begin);
 }
 
+/// The program or library that an address is in and its place there, as addr2line takes them; empty
+/// if it is in none.
+std::string place_of(const void* address) {
+  Dl_info info{};
+  if (::dladdr(address, &info) == 0 || info.dli_fname == nullptr || info.dli_fbase == nullptr) {
+    return "";
+  }
+  const auto begin = reinterpret_cast<std::uintptr_t>(info.dli_fbase);
+  const bool fixed = static_cast<const ElfW(Ehdr)*>(info.dli_fbase)->e_type == ET_EXEC;
+  return fmt::format("{}+{:#x}", info.dli_fname,
+                     reinterpret_cast<std::uintptr_t>(address) - (fixed ? 0 : begin));
+}
+
 struct Call {
   std::string name, line;
 
   explicit Call(const void* address) {
     // The call itself lies before the address that it returns to.
-    const boost::stacktrace::frame frame(static_cast<const char*>(address) - 1);
+    const void* call = static_cast<const char*>(address) - 1;
+    const boost::stacktrace::frame frame(call);
     name = frame.name();
-    if (name.empty()) {
-      line = fmt::format("{} (no name known)", boost::stacktrace::to_string(frame));
-      return;
-    }
-    line = name.size() <= longest ? name : name.substr(0, longest) + "...";
+    line = name.empty()             ? "(no name known)"
+           : name.size() <= longest ? name
+                                    : name.substr(0, longest) + "...";
     if (const std::size_t number = frame.source_line(); number != 0) {
       line += fmt::format(" at {}:{}", frame.source_file(), number);
+    } else if (const std::string place = place_of(call); !place.empty()) {
+      line += fmt::format(" in {}", place);
+    } else {
+      line += fmt::format(" at {}", call);
     }
   }
   bool in(std::string_view space) const { return qualified(name).starts_with(space); }

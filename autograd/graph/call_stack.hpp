@@ -15,7 +15,8 @@ class CallStack {
   static CallStack here();
 
   /// One line a call, the innermost first: function and, where the program has debug information,
-  /// file and line. Calls inside of the library are left out, up to the first of its user.
+  /// file and line; else the program or library and the place in it, for addr2line. Calls inside of
+  /// the library are left out, up to the first of its user.
   std::string text(const char* indent) const;
 
   std::size_t hash() const noexcept;

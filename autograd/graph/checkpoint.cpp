@@ -1,6 +1,7 @@
 #include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/graph/node.hpp>
+#include <cadena/autograd/graph/observer.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -177,6 +178,9 @@ Tensor checkpoint(const Function& f, const std::vector<Tensor>& inputs) {
   }
   const OperatorRef op(new Checkpoint(f, inputs.size(), places, state));
   const Ref<Node> node = Node::make(op, sources, {&value, 1});
+  if (detail::Observer* observer = modes().observer; observer != nullptr) {
+    observer->recorded(*node);
+  }
   return Tensor(with_node(*value.impl(), node, 0));
 }
 

@@ -1,3 +1,4 @@
+#include <cadena/autograd/graph/described.hpp>
 #include <cadena/autograd/graph/gradcheck.hpp>
 
 #include <fmt/format.h>
@@ -70,9 +71,9 @@ void put_place(Out out, const GradcheckPlace& place, const char* indent) {
 }
 
 void put_culprit(Out out, const GradcheckCulprit& culprit) {
-  fmt::format_to(out, "first wrong operator: {}{}{}{}\n",
-                 culprit.node >= 0 ? fmt::format("#{} ", culprit.node) : "", culprit.name,
-                 culprit.attributes.empty() ? "" : " {" + culprit.attributes + "}",
+  fmt::format_to(out, "first wrong operator: {}{}{}\n",
+                 culprit.node >= 0 ? fmt::format("#{} ", culprit.node) : "",
+                 detail::described(culprit.name, culprit.attributes),
                  culprit.inside.empty() ? "" : ", in " + culprit.inside);
   fmt::format_to(out, "  {}\n", culprit.problem);
   if (culprit.place) {

@@ -1,3 +1,4 @@
+#include <cadena/autograd/graph/described.hpp>
 #include <cadena/autograd/graph/graph.hpp>
 #include <cadena/autograd/graph/node.hpp>
 
@@ -84,9 +85,7 @@ std::string type_text(const Type& type) {
   return fmt::format("{} {}", name(type.dtype), type.shape);
 }
 
-std::string head(const Graph::Node& node) {
-  return node.attributes.empty() ? node.name : fmt::format("{} {{{}}}", node.name, node.attributes);
-}
+std::string head(const Graph::Node& node) { return detail::described(node.name, node.attributes); }
 
 std::string escaped(const std::string& text) {
   std::string result;

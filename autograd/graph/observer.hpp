@@ -19,6 +19,8 @@ class Observer {
   virtual void applied(const OperatorRef& op, std::span<const Tensor* const> inputs,
                        const Tensors& outputs) = 0;
   virtual void failed(const OperatorRef&) noexcept {}
+  /// A node was made without `applied`, as that of a checkpoint is.
+  virtual void recorded(Node&) {}
 
   /// The derivative of a node is about to be computed, by operators that are seen as well.
   /// `derived` follows, or, when something throws, `derivation_failed`.
@@ -26,6 +28,9 @@ class Observer {
   virtual void derived(const Node&, [[maybe_unused]] std::span<const Tensor> upstream,
                        [[maybe_unused]] std::span<const bool> needed, const Gradients&) {}
   virtual void derivation_failed(const Node&) noexcept {}
+
+  /// The place of the next in a chain; null in none.
+  virtual Observer** next() noexcept { return nullptr; }
 
  protected:
   ~Observer() = default;
@@ -40,9 +45,6 @@ class Observing {
   Observing(const Observing&) = delete;
   Observing& operator=(const Observing&) = delete;
 
-  /// The observer whose turn it is again at the end; null if there is none.
-  Observer* before() const noexcept { return before_; }
-
  private:
   Observer* before_;
 };
@@ -50,48 +52,68 @@ class Observing {
 /// Sees operators beside the observers of before: it hands on what it is told. So that all agree on
 /// what has ended when one of them throws, a member does first what may throw, then calls that of
 /// this class, and changes its own state last.
+///
+/// Those of a thread may end in any order: each takes itself out of the chain. It must end in the
+/// thread that it began in, and not inside of an operator, a derivative or a loop's piece that
+/// began after it: those go on to report to it.
 class ChainedObserver : public Observer {
  public:
-  ChainedObserver() noexcept : observing_(this) {}
+  ChainedObserver() noexcept { modes().observer = this; }
+  ChainedObserver(const ChainedObserver&) = delete;
+  ChainedObserver& operator=(const ChainedObserver&) = delete;
   void starting(const OperatorRef& op) override {
-    if (before() != nullptr) {
-      before()->starting(op);
+    if (before_ != nullptr) {
+      before_->starting(op);
     }
   }
   void applied(const OperatorRef& op, std::span<const Tensor* const> inputs,
                const Tensors& outputs) override {
-    if (before() != nullptr) {
-      before()->applied(op, inputs, outputs);
+    if (before_ != nullptr) {
+      before_->applied(op, inputs, outputs);
     }
   }
   void failed(const OperatorRef& op) noexcept override {
-    if (before() != nullptr) {
-      before()->failed(op);
+    if (before_ != nullptr) {
+      before_->failed(op);
+    }
+  }
+  void recorded(Node& node) override {
+    if (before_ != nullptr) {
+      before_->recorded(node);
     }
   }
   void deriving(const Node& node) override {
-    if (before() != nullptr) {
-      before()->deriving(node);
+    if (before_ != nullptr) {
+      before_->deriving(node);
     }
   }
   void derived(const Node& node, std::span<const Tensor> upstream, std::span<const bool> needed,
                const Gradients& results) override {
-    if (before() != nullptr) {
-      before()->derived(node, upstream, needed, results);
+    if (before_ != nullptr) {
+      before_->derived(node, upstream, needed, results);
     }
   }
   void derivation_failed(const Node& node) noexcept override {
-    if (before() != nullptr) {
-      before()->derivation_failed(node);
+    if (before_ != nullptr) {
+      before_->derivation_failed(node);
     }
   }
 
+  Observer** next() noexcept final { return &before_; }
+
  protected:
-  ~ChainedObserver() = default;
+  ~ChainedObserver() {
+    for (Observer** link = &modes().observer; link != nullptr && *link != nullptr;
+         link = (*link)->next()) {
+      if (*link == this) {
+        *link = before_;
+        return;
+      }
+    }
+  }
 
  private:
-  Observer* before() const noexcept { return observing_.before(); }
-  Observing observing_;
+  Observer* before_ = modes().observer;
 };
 
 /// While it lives, the modes of this thread say where a backward is.

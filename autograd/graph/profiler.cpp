@@ -1,4 +1,5 @@
 #include <cadena/autograd/core/file.hpp>
+#include <cadena/autograd/graph/described.hpp>
 #include <cadena/autograd/graph/observer.hpp>
 #include <cadena/autograd/graph/profiler.hpp>
 
@@ -48,7 +49,11 @@ double flop_of(const Operator& op, std::span<const Tensor* const> inputs, const 
   for (const Tensor* input : inputs) {
     types.push_back({input->dtype(), input->shape()});
   }
-  return op.flop(types);
+  try {
+    return op.flop(types);
+  } catch (...) {
+    return -1;  // the operator has its results: what a user's member throws is not its error
+  }
 }
 
 /// The thread's number in traces.
@@ -79,20 +84,31 @@ class Profiler::Record final : public detail::ChainedObserver {
   void applied(const OperatorRef& op, std::span<const Tensor* const> inputs,
                const Tensors& outputs) override {
     const Clock::time_point end = Clock::now();
-    ChainedObserver::applied(op, inputs, outputs);
-    const Running& own = running.back();
-    const double taken = seconds_between(own.begin, end);
-    Event event{op->doc().name, modes().deriving != nullptr, thread_number(), own.begin, taken};
-    double read = 0, written = 0;
-    if (!op->is_view()) {
+    Event event{op->doc().name, modes().deriving != nullptr, thread_number()};
+    if (!full_.load(std::memory_order_relaxed)) {
+      event.attributes = detail::attributes_or_error(*op);
       for (const Tensor* input : inputs) {
-        read += bytes_of(*input->impl());
+        event.inputs.push_back({input->dtype(), input->shape()});
       }
       for (const Tensor& output : outputs) {
-        written += bytes_of(*output.impl());
+        event.outputs.push_back({output.dtype(), output.shape()});
       }
     }
-    add(std::move(event), *op, inputs, outputs, taken - own.inner, read, written);
+    Amount amount{flop_of(*op, inputs, outputs)};
+    if (!op->is_view()) {
+      for (const Tensor* input : inputs) {
+        amount.read += bytes_of(*input->impl());
+      }
+      for (const Tensor& output : outputs) {
+        amount.written += bytes_of(*output.impl());
+      }
+    }
+    ChainedObserver::applied(op, inputs, outputs);
+    const Running& own = running.back();
+    event.begin = own.begin;
+    event.seconds = seconds_between(own.begin, end);
+    amount.seconds = event.seconds - own.inner;
+    add(std::move(event), amount);
     ended(end);
   }
 
@@ -169,39 +185,35 @@ class Profiler::Record final : public detail::ChainedObserver {
     const char* name;
     bool backward;
     std::int64_t thread;
-    Clock::time_point begin;
-    double seconds;
+    Clock::time_point begin = {};
+    double seconds = 0;
     std::string attributes = {};
     std::vector<Type> inputs = {}, outputs = {};
+  };
+  struct Amount {
+    double flop, read = 0, written = 0, seconds = 0;
   };
   struct Sum : ProfilerRow {
     Sum() { flop = 0; }
   };
 
-  void add(Event event, const Operator& op, std::span<const Tensor* const> inputs,
-           const Tensors& outputs, double seconds, double read, double written) {
-    const double flop = flop_of(op, inputs, outputs);
+  void add(Event event, const Amount& amount) {
     const std::lock_guard lock(mutex_);
+    // Operators of one struct share the text of their name, so its address is enough here.
     Sum& sum = sums_[{event.name, event.backward}];
     if (sum.count++ == 0) {
       sum.name = event.name;
     }
-    sum.seconds += seconds;
-    sum.bytes_read += read;
-    sum.bytes_written += written;
-    sum.flop = sum.flop < 0 || flop < 0 ? -1 : sum.flop + flop;
-    if (events_.size() == most_events_) {
+    sum.seconds += amount.seconds;
+    sum.bytes_read += amount.read;
+    sum.bytes_written += amount.written;
+    sum.flop = sum.flop < 0 || amount.flop < 0 ? -1 : sum.flop + amount.flop;
+    if (events_.size() < most_events_) {
+      events_.push_back(std::move(event));
+    } else {
       ++dropped_;
-      return;
     }
-    event.attributes = op.attributes();
-    for (const Tensor* input : inputs) {
-      event.inputs.push_back({input->dtype(), input->shape()});
-    }
-    for (const Tensor& output : outputs) {
-      event.outputs.push_back({output.dtype(), output.shape()});
-    }
-    events_.push_back(std::move(event));
+    full_ = events_.size() == most_events_;
   }
 
   /// Takes the last operator of this thread off the list of those that run.
@@ -230,6 +242,7 @@ class Profiler::Record final : public detail::ChainedObserver {
   mutable std::mutex mutex_;
   boost::unordered_flat_map<std::pair<const char*, bool>, Sum> sums_;
   std::vector<Event> events_;
+  std::atomic<bool> full_{most_events_ == 0};
   std::int64_t dropped_ = 0;
   double inside_ = 0;  // seconds of the owner in operators
 };

@@ -11,8 +11,8 @@
 namespace cadena {
 
 struct ProfilerOptions {
-  std::int64_t max_events =
-      100'000;  ///< Applications kept for `chrome_trace`; the rest is counted.
+  /// Applications kept for `chrome_trace`; the rest is counted.
+  std::int64_t max_events = 100'000;
 };
 
 /// What was measured of an operator, its applications in forward and backward apart.
@@ -23,24 +23,26 @@ struct ProfilerRow {
   double seconds = 0;        ///< Without operators that run inside of it.
   double bytes_read = 0;     ///< Of inputs; what a broadcast repeats counts once.
   double bytes_written = 0;  ///< Of outputs. A view moves no data.
-  double flop = -1;  ///< 2 m n k for a product, 1 an element for an elementwise operator; below 0
-                     ///< where that is not known.
+  /// 2 m n k for a product, 1 an element for an elementwise operator; below 0 where that is not
+  /// known.
+  double flop = -1;
 };
 
 struct ProfilerReport {
   std::vector<ProfilerRow> rows;  ///< The longest time first.
   double wall = 0;                ///< Seconds.
-  double outside =
-      0;  ///< Seconds in which this thread was in no operator: graphs, optimizers, data.
+  /// Seconds in which this thread was in no operator: graphs, optimizers, data.
+  double outside = 0;
 };
 
 /// A table of the report.
 std::string to_string(const ProfilerReport& report);
 std::ostream& operator<<(std::ostream& stream, const ProfilerReport& report);
 
-/// While it lives, measures the operators of this thread and of the loops it
-/// starts. An application costs 0.1 us more, 0.2 while its event is kept; memory is bounded by
-/// `max_events` and the number of different operators.
+/// While it lives, measures the operators of this thread and of the loops it starts. An application
+/// costs 0.1 us more, 0.2 while its event is kept; memory is bounded by `max_events` and the number
+/// of different operators. Profilers end in any order, but in the thread that they began in and not
+/// inside of an operator.
 class Profiler {
  public:
   explicit Profiler(ProfilerOptions options = {});

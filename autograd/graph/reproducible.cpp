@@ -1,6 +1,6 @@
 #include <cadena/autograd/graph/backward.hpp>
-#include <cadena/autograd/graph/observer.hpp>
 #include <cadena/autograd/graph/reproducible.hpp>
+#include <cadena/autograd/graph/reproducible_watch.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 
 #include <fmt/format.h>
@@ -8,136 +8,15 @@
 
 #include <algorithm>
 #include <cstring>
-#include <mutex>
 #include <optional>
 #include <span>
-#include <string_view>
-#include <thread>
 
 namespace cadena {
 namespace {
 
-/// Hashes bytes; two inputs that differ in one word of eight bytes never agree.
-class Hash {
- public:
-  void add(std::uint64_t word) noexcept {
-    state_ = (state_ ^ word) * 0x9e3779b97f4a7c15U;
-    state_ ^= state_ >> 32;
-  }
-  void add(const std::byte* bytes, std::size_t count) noexcept {
-    add(count);
-    std::size_t i = 0;
-    for (; i + 8 <= count; i += 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, bytes + i, 8);
-      add(word);
-    }
-    std::uint64_t rest = 0;
-    std::memcpy(&rest, bytes + i, count - i);
-    add(rest);
-  }
-  void add(std::string_view text) noexcept {
-    add(reinterpret_cast<const std::byte*>(text.data()), text.size());
-  }
-  void add(const Tensor& x) {
-    add(static_cast<std::uint64_t>(x.dtype()));
-    for (const std::int64_t size : x.shape()) {
-      add(static_cast<std::uint64_t>(size));
-    }
-    const detail::TensorImpl& impl = *x.impl();
-    if (impl.contiguous()) {
-      add(impl.data, static_cast<std::size_t>(x.numel()) * size_of(impl.dtype));
-      return;
-    }
-    dispatch(impl.dtype, [&]<class T>() {
-      detail::for_each<T>(impl, [&](const T& value) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, &value, sizeof value);
-        add(word);
-      });
-    });
-  }
-  std::uint64_t value() const noexcept { return state_; }
-
- private:
-  std::uint64_t state_ = 0x6a09e667f3bcc909U;
-};
-
-/// An application of an operator, as far as runs are compared.
-struct Print {
-  const char* name = "";
-  std::uint64_t op = 0, inputs = 0, outputs = 0;
-  bool operator==(const Print& other) const noexcept {
-    return op == other.op && inputs == other.inputs && outputs == other.outputs;
-  }
-  std::uint64_t key() const noexcept {
-    Hash hash;
-    hash.add(op);
-    hash.add(inputs);
-    hash.add(outputs);
-    return hash.value();
-  }
-};
-
-/// An application with its values.
-struct Caught {
-  std::string text;
-  std::vector<Tensor> outputs;
-};
-
-/// Takes the prints of all operators, and catches the first one that has a given print.
-class Watch final : public detail::ChainedObserver {
- public:
-  explicit Watch(const Print* wanted) : wanted_(wanted) {}
-
-  void applied(const OperatorRef& op, std::span<const Tensor* const> inputs,
-               const Tensors& outputs) override {
-    ChainedObserver::applied(op, inputs, outputs);
-    const Print print = print_of(*op, inputs, outputs);
-    const std::lock_guard lock(mutex_);
-    in_order = in_order && std::this_thread::get_id() == owner_;
-    prints.push_back(print);
-    if (wanted_ != nullptr && !caught && print == *wanted_) {
-      caught.emplace();
-      caught->text = op->doc().name;
-      if (const std::string attributes = op->attributes(); !attributes.empty()) {
-        caught->text += fmt::format(" {{{}}}", attributes);
-      }
-      for (std::size_t i = 0; i < inputs.size(); ++i) {
-        caught->text += fmt::format("{}{} {}", i == 0 ? "(" : ", ",
-                                    cadena::name(inputs[i]->dtype()), inputs[i]->shape());
-      }
-      caught->text += inputs.empty() ? "" : ")";
-      caught->text += modes().deriving != nullptr ? ", in backward" : "";
-      for (const Tensor& output : outputs) {
-        caught->outputs.push_back(output.detach());
-      }
-    }
-  }
-
-  std::vector<Print> prints;
-  bool in_order = true;  ///< No other thread applied operators.
-  std::optional<Caught> caught;
-
- private:
-  static Print print_of(const Operator& op, std::span<const Tensor* const> inputs,
-                        const Tensors& outputs) {
-    Hash what, given, made;
-    what.add(std::string_view(op.doc().name));
-    what.add(std::string_view(op.attributes()));
-    for (const Tensor* input : inputs) {
-      given.add(*input);
-    }
-    for (const Tensor& output : outputs) {
-      made.add(output);
-    }
-    return {op.doc().name, what.value(), given.value(), made.value()};
-  }
-
-  const Print* wanted_;
-  const std::thread::id owner_ = std::this_thread::get_id();
-  std::mutex mutex_;
-};
+using detail::Caught;
+using detail::Hash;
+using detail::Print;
 
 /// Cells, generators and the number of threads, put back by `restore` and at the end.
 class State {
@@ -211,7 +90,7 @@ class Comparison {
     ++runs;
     Run result;
     result.threads = threads;
-    Watch watch(wanted);
+    detail::PrintWatch watch(wanted);
     step_();
     result.prints = std::move(watch.prints);
     result.in_order = watch.in_order;
@@ -229,11 +108,11 @@ class Comparison {
   void compare(const Run& a, const Run& b) {
     const auto operators = a.in_order && b.in_order ? in_order(a, b) : as_sets(a, b);
     if (operators) {
-      fail("assert_reproducible: {}{}", *operators, hint(a, b));
+      fail("assert_reproducible: {}{}{}", kind(a, b), *operators, hint(a, b));
     }
     for (std::size_t i = 0; i < a.cells.size(); ++i) {
       if (a.cells[i] != b.cells[i]) {
-        fail("assert_reproducible: {}{}", cell(a, b, i), hint(a, b));
+        fail("assert_reproducible: {}{}{}", kind(a, b), cell(a, b, i), hint(a, b));
       }
     }
   }
@@ -241,6 +120,10 @@ class Comparison {
   std::int64_t runs = 0;
 
  private:
+  static const char* kind(const Run& a, const Run& b) {
+    return a.threads == b.threads ? "not repeatable: " : "";
+  }
+
   static std::string hint(const Run& a, const Run& b) {
     return a.threads != b.threads
                ? ""
@@ -392,6 +275,11 @@ ReproducibleReport assert_reproducible(const std::function<void()>& step,
   Comparison comparison(step, cells, options);
   const Run first = comparison.run(options.threads.front());
   comparison.compare(first, comparison.run(first.threads));
+  if (first.prints.empty() && cells.empty()) {
+    fail(
+        "assert_reproducible: nothing to compare: the step applies no operator in this thread or "
+        "loops of parallel_for, and no cells were given");
+  }
   for (const int threads : std::span(options.threads).subspan(1)) {
     comparison.compare(first, comparison.run(threads));
   }

@@ -34,6 +34,18 @@ struct ReproducibleReport {
 ///
 /// Only hashes of 64 bits are kept of a run; the values are fetched by further runs. Operators that
 /// loops of `parallel_for` apply in other threads have no order and are compared as a set.
+///
+/// It shows a difference; it does not prove that there is none:
+/// - Only these numbers of threads are tried, once each. What differs by chance, as a race does,
+/// may
+///   not differ this time.
+/// - What a step computes without operators is seen only as far as it reaches an operator or a
+/// cell.
+///   Operators of threads that the step starts itself are not seen.
+/// - What else the step changes (a loader's place, files, numbers of its own) is not put back: it
+///   is found as "not repeatable" if it changes bits, else it stays changed.
+/// - It says nothing of other machines or other settings of CADENA_ARCHITECTURE.
+/// A step that applies no operator, without cells, is an Error: nothing would be compared.
 ReproducibleReport assert_reproducible(const std::function<void()>& step,
                                        const std::vector<Cell>& cells = {},
                                        const ReproducibleOptions& options = {});
