@@ -17,7 +17,6 @@ namespace cadena::data {
 namespace {
 
 constexpr std::size_t first_read = std::size_t{1} << 20;
-constexpr std::int64_t most_bytes = std::int64_t{1} << 56;
 
 const char* words_for(const boost::iostreams::gzip_error& error) {
   namespace gzip = boost::iostreams::gzip;
@@ -194,7 +193,8 @@ Tensor read_idx(const std::string& path) try {
     shape.push_back(from_big_endian<std::uint32_t>(dimension));
   }
   for (const std::int64_t dimension : shape) {
-    if (bytes > most_bytes / std::max<std::int64_t>(dimension, 1)) {
+    // A number has a byte or more.
+    if (bytes > max_elements / std::max<std::int64_t>(dimension, 1)) {
       in.fail("expected the data of {} {}, which no file can hold", type->name, shape);
     }
     bytes *= std::max<std::int64_t>(dimension, 1);

@@ -184,7 +184,7 @@ class EntryParser {
     std::uint64_t count = 1;
     for (const json::value& dimension : *list) {
       const std::optional<std::uint64_t> size = natural(dimension);
-      constexpr std::uint64_t most = std::uint64_t{1} << 56;
+      constexpr auto most = static_cast<std::uint64_t>(max_elements);
       if (!size || *size > most || (*size != 0 && count > most / *size)) {
         reject(path_, "tensor {}: dimension {} of its shape is {}", shown(name_), shape.size(),
                !size ? "not a whole number of at least 0" : "too large");

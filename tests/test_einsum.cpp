@@ -2,6 +2,7 @@
 
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/graph/graph.hpp>
 #include <cadena/autograd/ops/einsum_order.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/ops.hpp>
@@ -9,6 +10,7 @@
 #include "support.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <random>
 #include <string>
@@ -95,6 +97,7 @@ double cost_of(std::vector<ops::Labels> operands, ops::Labels output,
     REQUIRE(step.second < operands.size());
     const auto [labels, price] = contracted(operands, output, step.first, step.second, sizes);
     cost += price;
+    CHECK(std::popcount(labels) <= max_rank);
     operands[step.first] = labels;
     operands.erase(operands.begin() + static_cast<std::ptrdiff_t>(step.second));
   }
@@ -103,16 +106,17 @@ double cost_of(std::vector<ops::Labels> operands, ops::Labels output,
 }
 
 double least_cost(const std::vector<ops::Labels>& operands, ops::Labels output,
-                  const std::vector<std::int64_t>& sizes) {
+                  const std::vector<std::int64_t>& sizes, int most_labels = max_rank) {
   if (operands.size() == 1) return 0;
   double least = 1e300;
   for (std::size_t i = 0; i < operands.size(); ++i) {
     for (std::size_t j = i + 1; j < operands.size(); ++j) {
       const auto [labels, price] = contracted(operands, output, i, j, sizes);
+      if (std::popcount(labels) > most_labels) continue;
       std::vector<ops::Labels> rest = operands;
       rest[i] = labels;
       rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(j));
-      least = std::min(least, price + least_cost(rest, output, sizes));
+      least = std::min(least, price + least_cost(rest, output, sizes, most_labels));
     }
   }
   return least;
@@ -200,7 +204,12 @@ TEST_CASE("einsum says what does not fit") {
   check_error([&] { einsum("...i...", {x}); }, {"'.'"});
   check_error([&] { einsum("ij->i->j", {x}); }, {"'-'"});
   check_error([&] { einsum("...,...", {x, y}); }, {"...", "[2, 3]", "[4, 5]"});
-  check_error([&] { einsum("ij", {x.to(int64)}); }, {"int64"});
+  check_error([&] { einsum("ij", {x.to(int64)}); },
+              {"einsum:", "int64", "operand 0", "to(float32)"});
+  const Tensor whole = arange(3).to(int64);
+  check_error([&] { dot(whole, whole); }, {"dot:", "int64 x int64", "to(float32)"});
+  check_error([&] { tensordot(whole, whole, 1); }, {"tensordot:", "int64 x int64", "to(float32)"});
+  check_error([&] { matmul(whole, whole); }, {"matmul:", "int64 x int64", "to(float32)"});
   check_error([&] { einsum("ij,kl", {x, y.to(float32)}); }, {"operand 1"});
   check_error(
       [&] {
@@ -226,7 +235,7 @@ TEST_CASE("a contraction costs the least of all orders, and greedily not much mo
       operands[i] &= needed;
     }
     const double cost =
-        cost_of(operands, output, sizes, ops::contraction_order(given, output, sizes));
+        cost_of(operands, output, sizes, ops::contraction_order(given, output, sizes).value());
     CHECK(cost == Approx(least_cost(operands, output, sizes)));
   }
   // A chain of products of matrices that shrink to the right: from the right it is cheap.
@@ -238,7 +247,85 @@ TEST_CASE("a contraction costs the least of all orders, and greedily not much mo
     sizes.push_back(50);
   }
   sizes.push_back(1);
-  CHECK(cost_of(chain, 1, sizes, ops::contraction_order(chain, 1, sizes)) <= 11 * 2500);
+  CHECK(cost_of(chain, 1, sizes, ops::contraction_order(chain, 1, sizes).value()) <= 11 * 2500);
+}
+
+TEST_CASE("of orders that cost the same that with the smaller results is taken") {
+  // ij,jk,kl->il: ijk + ikl multiplications and ik elements, or jkl + ijl and jl.
+  const std::vector<ops::Labels> chain{0b0011, 0b0110, 0b1100};
+  using Order = std::vector<ops::Contraction>;
+  CHECK(ops::contraction_order(chain, 0b1001, std::vector<std::int64_t>{3, 6, 3, 2}).value() ==
+        Order{{0, 1}, {0, 1}});  // 72 either way, with 9 or 12 elements
+  CHECK(ops::contraction_order(chain, 0b1001, std::vector<std::int64_t>{2, 3, 6, 3}).value() ==
+        Order{{1, 2}, {0, 1}});  // with 12 or 9
+}
+
+TEST_CASE("no result on the way has more than eight dimensions") {
+  std::mt19937 engine(5);
+  int found = 0, dearer = 0;
+  for (int round = 0; round < 300; ++round) {
+    std::vector<std::int64_t> sizes;
+    for (int k = 0; k < 20; ++k) sizes.push_back(static_cast<std::int64_t>(2 + engine() % 9));
+    std::vector<ops::Labels> operands(4 + engine() % 2, 0);
+    for (ops::Labels& operand : operands) {
+      while (std::popcount(operand) < 8) operand |= ops::Labels{1} << engine() % 20;
+    }
+    ops::Labels given = 0, again = 0;
+    for (const ops::Labels operand : operands) {
+      again |= given & operand;
+      given |= operand;
+    }
+    for (ops::Labels& operand : operands) operand &= again;
+    const auto order = ops::contraction_order(operands, 0, sizes);
+    const double least = least_cost(operands, 0, sizes);
+    REQUIRE(order.has_value() == (least < 1e300));
+    if (order) {
+      ++found;
+      dearer += least_cost(operands, 0, sizes, 64) < 0.999 * least ? 1 : 0;
+      CHECK(cost_of(operands, 0, sizes, *order) == Approx(least));
+    }
+  }
+  CHECK(found < 300);  // some have no such order
+  CHECK(dearer > 0);   // the cheapest of all would have had more
+  // More operands than those for which all orders are tried: a ring, shuffled.
+  for (const std::size_t count : {9u, 12u, 20u}) {
+    std::vector<ops::Labels> ring;
+    for (std::size_t k = 0; k < count; ++k) {
+      ring.push_back(ops::Labels{3} << 2 * k | ops::Labels{3} << 2 * ((k + 1) % count));
+    }
+    std::shuffle(ring.begin(), ring.end(), engine);
+    const std::vector<std::int64_t> sizes(2 * count, 2);
+    cost_of(ring, 0, sizes, ops::contraction_order(ring, 0, sizes).value());
+  }
+  const Tensor x = sample_values({2, 2, 2, 2, 2, 2, 2, 2}, -1, 1);
+  const char* equation = "abcdefgh,abijklmn,cdijopqr,efklopst,ghmnqrst->";
+  check_error([&] { einsum(equation, std::vector<Tensor>(5, x)); },
+              {"einsum:", equation, "no order", "8 dimensions"});
+}
+
+TEST_CASE("products of elements with a sum, and of many layouts") {
+  std::mt19937 engine(21);
+  for (const std::string equation :
+       {"ij,ij->j", "ij,ij->i", "ji,ij->j", "ij,ij->", "bij,jbi->b", "bij,jib->ib", "bij,bj->bi",
+        "bij,ib->jb", "i,i->i", "ijk,k->jki", "ij,kl->ljki"}) {
+    INFO(equation);
+    const std::map<char, std::int64_t> size{{'b', 2}, {'i', 3}, {'j', 4}, {'k', 2}, {'l', 5}};
+    const std::size_t comma = equation.find(','), arrow = equation.find("->");
+    const std::vector<std::string> terms{equation.substr(0, comma),
+                                         equation.substr(comma + 1, arrow - comma - 1)};
+    std::vector<Tensor> operands;
+    for (const std::string& term : terms) {
+      Shape shape;
+      for (const char letter : term) shape.push_back(size.at(letter));
+      operands.push_back(sample_values(shape, -1, 1, engine()));
+    }
+    check_close(values(einsum(equation, operands)),
+                plain_einsum(terms, equation.substr(arrow + 2), operands));
+  }
+  // No matrix product where each would be of one row and one column.
+  const Tensor x = ones({3, 4}, {.requires_grad = true});
+  const Graph graph = graph_of(einsum("ij,ij->j", {x, x}));
+  for (const auto& node : graph.nodes) CHECK(node.name != "matmul");
 }
 
 TEST_CASE("einsum of many operands is the product one after another") {
@@ -277,4 +364,14 @@ TEST_CASE("dot, outer, tensordot, trace and kron are the plain sums") {
   check_error([&] { tensordot(x, y, {0, 0}, {0, 1}); }, {"tensordot:", "twice"});
   check_error([&] { dot(a, tensor({1.0, 2.0}).to(float64)); }, {"dot:", "3 against 2"});
   check_error([&] { trace(x, 0, 1, -2); }, {"trace:", "same"});
+}
+
+TEST_CASE("the graph of an einsum tells what is done") {
+  const Tensor x = ones({2, 2, 3, 1}, {.requires_grad = true});
+  const Graph graph = graph_of(einsum("iijk->ji", {x}));
+  REQUIRE(graph.nodes.size() == 3);  // j and i already lie in this order
+  CHECK(graph.nodes[1].name == "reshape");
+  CHECK(graph.nodes[1].attributes == "[2, 2, 3]");
+  CHECK(graph.nodes[2].name == "diagonal");
+  CHECK(graph.nodes[2].attributes == "offset 0, axes 0 and 1");
 }

@@ -82,7 +82,6 @@ Axes normalize_axes(const Axes& axes, int rank, const char* operation) {
 }
 
 void check_shape(const Shape& shape, const char* operation) {
-  constexpr std::int64_t most = std::int64_t{1} << 56;
   std::int64_t count = 1;
   for (std::int64_t dimension : shape) {
     if (dimension < 0) {
@@ -90,7 +89,7 @@ void check_shape(const Shape& shape, const char* operation) {
     }
     const bool overflow =
         __builtin_mul_overflow(count, std::max<std::int64_t>(dimension, 1), &count);
-    if (overflow || count > most) {
+    if (overflow || count > max_elements) {
       fail("{}: shape {} has more than 2^56 elements", operation, shape);
     }
   }

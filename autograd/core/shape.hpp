@@ -13,6 +13,8 @@ namespace cadena {
 
 /// Most dimensions that a tensor may have.
 inline constexpr int max_rank = 8;
+/// Most elements that a tensor may have, zeros among its dimensions left out.
+inline constexpr std::int64_t max_elements = std::int64_t{1} << 56;
 
 /// Up to eight integers in place: the dimensions of a tensor, its strides, or a list of axes.
 class Dims {
@@ -131,8 +133,8 @@ int normalize_axis(std::int64_t axis, int rank, const char* operation);
 /// Sorted axes in [0, rank) without repetition; no axes means all of them.
 Axes normalize_axes(const Axes& axes, int rank, const char* operation);
 
-/// Throws unless every dimension is at least 0 and the product of the
-/// others than 0 is at most 2^56.
+/// Throws unless every dimension is at least 0 and the product of those above 0 is at most
+/// max_elements.
 void check_shape(const Shape& shape, const char* operation);
 
 /// The index of the element at `position` in row-major order.

@@ -5,7 +5,7 @@
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/product.hpp>
-#include <cadena/autograd/ops/slice.hpp>
+#include <cadena/autograd/ops/triangle.hpp>
 
 #include <algorithm>
 
@@ -18,15 +18,6 @@ void check_vectors(const char* operation, const Tensor& x, const Tensor& y) {
   const Shape& second = detail::impl_of(y, operation).shape;
   if (first.size() != 1 || second.size() != 1) {
     fail("{}: expected two vectors, got {} and {}", operation, first, second);
-  }
-}
-
-void check_floating(const char* operation, const Tensor& x, const Tensor& y) {
-  const Dtype first = detail::impl_of(x, operation).dtype;
-  const Dtype second = detail::impl_of(y, operation).dtype;
-  if (!is_floating(first) || first != second) {
-    fail("{}: expected both float32 or both float64, got {} and {}; convert with to()", operation,
-         name(first), name(second));
   }
 }
 
@@ -77,26 +68,11 @@ Axes in_order(const Axes& axes, int rank) {
 
 }  // namespace
 
-Tensor diagonal_of(const Tensor& x, int axis1, int axis2, std::int64_t offset) {
-  const Tensor last = permute(x, joined(others({axis1, axis2}, x.dim()), {axis1, axis2}));
-  const std::int64_t rows = last.size(-2), columns = last.size(-1);
-  // In row-major order, neighbours on a diagonal are one row and one element apart.
-  const std::int64_t first =
-      offset >= 0 ? std::min(offset, columns) : std::min(-offset, rows) * columns;
-  const std::int64_t length = std::max<std::int64_t>(
-      0, offset >= 0 ? std::min(rows, columns - offset) : std::min(rows + offset, columns));
-  Shape shape = last.shape();
-  shape.erase(shape.size() - 1);
-  shape[shape.size() - 1] = rows * columns;
-  const std::int64_t stop = length > 0 ? first + (length - 1) * (columns + 1) + 1 : first;
-  return slice(reshape(last, shape), -1, first, stop, columns + 1);
-}
-
 }  // namespace ops
 
 Tensor dot(const Tensor& x, const Tensor& y) {
   ops::check_vectors("dot", x, y);
-  ops::check_floating("dot", x, y);
+  ops::check_product_dtypes("dot", x, y);
   if (x.size(0) != y.size(0)) {
     fail("dot: sizes differ: {} and {} ({} against {})", x.shape(), y.shape(), x.size(0),
          y.size(0));
@@ -126,7 +102,7 @@ Tensor tensordot(const Tensor& x, const Tensor& y, std::int64_t axes) {
 }
 
 Tensor tensordot(const Tensor& x, const Tensor& y, const Axes& x_axes, const Axes& y_axes) {
-  ops::check_floating("tensordot", x, y);
+  ops::check_product_dtypes("tensordot", x, y);
   if (x_axes.size() != y_axes.size()) {
     fail("tensordot: axes {} and {} do not pair", x_axes, y_axes);
   }
@@ -162,8 +138,7 @@ Tensor trace(const Tensor& x, std::int64_t offset, std::int64_t axis1, std::int6
   if (first == second) {
     fail("trace: axes {} and {} of shape {} are the same", axis1, axis2, shape);
   }
-  constexpr std::int64_t most = std::int64_t{1} << 56;  // as many elements as a tensor may have
-  return sum(ops::diagonal_of(x, first, second, std::clamp(offset, -most, most)), {-1});
+  return sum(diagonal(x, offset, first, second), {-1});
 }
 
 Tensor kron(const Tensor& x, const Tensor& y) {

@@ -5,8 +5,7 @@
 namespace cadena {
 
 // Sums of products over some dimensions. Those lowered to matrix products (dot, tensordot) take
-// float32 or float64, both operands the same; outer and kron also int64,
-// trace any dtype.
+// float32 or float64, both operands the same; outer and kron also int64, trace any dtype.
 
 /// Σ_i x_i y_i of two vectors of one size, 0-d; 0 for no elements.
 Tensor dot(const Tensor& x, const Tensor& y);
@@ -31,11 +30,3 @@ Tensor trace(const Tensor& x, std::int64_t offset = 0, std::int64_t axis1 = 0,
 Tensor kron(const Tensor& x, const Tensor& y);
 
 }  // namespace cadena
-
-namespace cadena::ops {
-
-/// The diagonal of two dimensions, as the last dimension: element i is x[..., i, ..., i + offset,
-/// ...]. No copy of a contiguous x.
-Tensor diagonal_of(const Tensor& x, int axis1, int axis2, std::int64_t offset = 0);
-
-}  // namespace cadena::ops

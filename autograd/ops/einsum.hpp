@@ -15,14 +15,15 @@ namespace cadena {
 /// - A letter that is repeated within an operand takes the diagonal of its dimensions.
 /// - Without "->" the output has the letters that occur once, in the order of ASCII.
 /// - "..." stands for any further dimensions, which broadcast from the right. Without "->" they
-/// come
-///   first; an output without "..." sums over them.
+///   come first; an output without "..." sums over them.
 /// - A size of 1 broadcasts. Blanks are ignored.
 ///
-/// Operands are all float32 or all float64. Of several operands, two at a time are contracted by
-/// one (batched) matrix product, after sums over letters that nobody else has. The order has the
-/// fewest multiplications of all orders for up to eight operands, and is greedy for more. At most
-/// eight dimensions remain on the way. Errors name the letter, its sizes and the operands.
+/// Operands are all float32 or all float64, as for matmul. Of several operands, two at a time are
+/// contracted, by one (batched) matrix product or by a product of elements and a sum, after sums
+/// over letters that nobody else has. No result on the way has more than eight dimensions of other
+/// sizes than 1. Of the orders for which that holds, the one with the fewest multiplications is
+/// taken for up to eight operands (of equal ones, that with the smallest results on the way); more
+/// operands are brought down to eight greedily. Errors name the letter, its sizes and the operands.
 Tensor einsum(std::string_view equation, std::span<const Tensor> operands);
 Tensor einsum(std::string_view equation, std::initializer_list<Tensor> operands);
 

@@ -1,7 +1,10 @@
 #include <cadena/autograd/ops/einsum_order.hpp>
 
+#include <algorithm>
 #include <bit>
+#include <compare>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 namespace cadena::ops {
@@ -9,6 +12,8 @@ namespace {
 
 /// The largest number of operands for which all orders are tried: 3^8 = 6561 splits.
 constexpr std::size_t most_for_optimum = 8;
+
+bool fits(Labels labels) { return std::popcount(labels) <= max_rank; }
 
 double size_of_labels(Labels labels, std::span<const std::int64_t> sizes) {
   double size = 1;
@@ -28,29 +33,62 @@ Labels remaining_labels(std::span<const Labels> operands, Labels output, std::ui
   return inside & needed;
 }
 
+/// Compared from the first member on.
+struct Cost {
+  double multiplications = 0;
+  double elements = 0;  ///< Of all results.
+  auto operator<=>(const Cost&) const = default;
+};
+constexpr Cost impossible{std::numeric_limits<double>::infinity(), 0};
+
 /// The best split of each set of operands, from the smallest sets on.
 class Optimum {
  public:
   Optimum(std::span<const Labels> operands, Labels output, std::span<const std::int64_t> sizes)
-      : subsets_(std::size_t{1} << operands.size()) {
+      : count_(operands.size()), subsets_(std::size_t{1} << operands.size()) {
     for (std::uint32_t set = 1; set < subsets_.size(); ++set) {
       Subset& subset = subsets_[set];
       subset.labels = remaining_labels(operands, output, set);
       if (std::has_single_bit(set)) {
-        subset.cost = 0;
-        continue;
+        subset.cost = {};
+      } else if (fits(subset.labels)) {
+        split(set, size_of_labels(subset.labels, sizes), sizes);
       }
-      const std::uint32_t lowest = set & (~set + 1);
-      for (std::uint32_t part = (set - 1) & set; part != 0; part = (part - 1) & set) {
-        if ((part & lowest) == 0) {
-          continue;  // the same split, seen from the other side
-        }
-        const Subset &a = subsets_[part], &b = subsets_[set ^ part];
-        const double cost = a.cost + b.cost + size_of_labels(a.labels | b.labels, sizes);
-        if (cost < subset.cost) {
-          subset.cost = cost;
-          subset.part = part;
-        }
+    }
+  }
+
+  bool exists() const { return subsets_.back().cost < impossible; }
+
+  /// Contracts all operands down to one.
+  void append_to(std::vector<Contraction>& order) const {
+    std::vector<std::uint32_t> places;
+    for (std::size_t i = 0; i < count_; ++i) {
+      places.push_back(std::uint32_t{1} << i);
+    }
+    contract(static_cast<std::uint32_t>(subsets_.size() - 1), places, order);
+  }
+
+ private:
+  struct Subset {
+    Labels labels = 0;
+    Cost cost = impossible;
+    std::uint32_t part = 0;
+  };
+
+  void split(std::uint32_t set, double result, std::span<const std::int64_t> sizes) {
+    Subset& subset = subsets_[set];
+    const std::uint32_t lowest = set & (~set + 1);
+    for (std::uint32_t part = (set - 1) & set; part != 0; part = (part - 1) & set) {
+      if ((part & lowest) == 0) {
+        continue;  // the same split, seen from the other side
+      }
+      const Subset &a = subsets_[part], &b = subsets_[set ^ part];
+      const Cost cost{a.cost.multiplications + b.cost.multiplications +
+                          size_of_labels(a.labels | b.labels, sizes),
+                      a.cost.elements + b.cost.elements + result};
+      if (cost < subset.cost) {
+        subset.cost = cost;
+        subset.part = part;
       }
     }
   }
@@ -77,71 +115,91 @@ class Optimum {
     places.erase(places.begin() + static_cast<std::ptrdiff_t>(second));
   }
 
- private:
-  struct Subset {
-    Labels labels = 0;
-    double cost = std::numeric_limits<double>::infinity();
-    std::uint32_t part = 0;
-  };
+  std::size_t count_;
   std::vector<Subset> subsets_;
 };
 
-/// Always the pair whose contraction makes the most of memory free, of equal ones the cheapest.
-std::vector<Contraction> greedy_order(std::vector<Labels> operands, Labels output,
-                                      std::span<const std::int64_t> sizes) {
-  const std::vector<Labels> given = operands;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    Labels needed = output;
-    for (std::size_t k = 0; k < given.size(); ++k) {
-      needed |= k == i ? 0 : given[k];
+/// Always the pair whose contraction makes the most of memory free, until few enough are left for
+/// the optimum. A choice that leads to results of too many dimensions is taken back.
+class Greedy {
+ public:
+  Greedy(Labels output, std::span<const std::int64_t> sizes) : output_(output), sizes_(sizes) {}
+
+  bool append_to(std::vector<Contraction>& order, std::vector<Labels> operands) {
+    if (operands.size() <= most_for_optimum) {
+      const Optimum optimum(operands, output_, sizes_);
+      if (optimum.exists()) {
+        optimum.append_to(order);
+        return true;
+      }
+      --tries_;
+      return false;
     }
-    operands[i] &= needed;
+    for (const Candidate& candidate : candidates(operands)) {
+      const auto [first, second] = candidate.pair;
+      std::vector<Labels> rest = operands;
+      rest[first] = candidate.result;
+      rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(second));
+      order.push_back(candidate.pair);
+      if (append_to(order, std::move(rest))) {
+        return true;
+      }
+      order.pop_back();
+      if (tries_ <= 0) {
+        return false;
+      }
+    }
+    --tries_;
+    return false;
   }
-  std::vector<Contraction> order;
-  while (operands.size() > 1) {
-    Contraction best{0, 1};
-    Labels result = 0;
-    std::pair<double, double> least{std::numeric_limits<double>::infinity(), 0};
+
+ private:
+  struct Candidate {
+    std::tuple<double, double, double> price;
+    Contraction pair;
+    Labels result;
+  };
+
+  /// The pairs that may be contracted, the best one first.
+  std::vector<Candidate> candidates(const std::vector<Labels>& operands) const {
+    Labels once = 0, twice = 0, thrice = 0;  // labels that so many operands have, or more
+    for (const Labels labels : operands) {
+      thrice |= twice & labels;
+      twice |= once & labels;
+      once |= labels;
+    }
+    std::vector<Candidate> found;
     for (std::size_t i = 0; i < operands.size(); ++i) {
       for (std::size_t j = i + 1; j < operands.size(); ++j) {
-        Labels needed = output;
-        for (std::size_t k = 0; k < operands.size(); ++k) {
-          needed |= k == i || k == j ? 0 : operands[k];
-        }
         const Labels both = operands[i] | operands[j];
-        const std::pair<double, double> price{size_of_labels(both & needed, sizes) -
-                                                  size_of_labels(operands[i], sizes) -
-                                                  size_of_labels(operands[j], sizes),
-                                              size_of_labels(both, sizes)};
-        if (price < least) {
-          least = price;
-          best = {i, j};
-          result = both & needed;
+        const Labels gone = operands[i] & operands[j] & ~thrice & ~output_;
+        const Labels result = both & ~gone;
+        if (fits(result)) {
+          const double size = size_of_labels(result, sizes_);
+          const double freed =
+              size_of_labels(operands[i], sizes_) + size_of_labels(operands[j], sizes_);
+          found.push_back({{size - freed, size_of_labels(both, sizes_), size}, {i, j}, result});
         }
       }
     }
-    order.push_back(best);
-    operands[best.first] = result;
-    operands.erase(operands.begin() + static_cast<std::ptrdiff_t>(best.second));
+    std::stable_sort(found.begin(), found.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.price < b.price; });
+    return found;
   }
-  return order;
-}
+
+  Labels output_;
+  std::span<const std::int64_t> sizes_;
+  int tries_ = 300;  ///< Dead ends allowed: more cost seconds, with little hope of an order.
+};
 
 }  // namespace
 
-std::vector<Contraction> contraction_order(std::span<const Labels> operands, Labels output,
-                                           std::span<const std::int64_t> sizes) {
-  if (operands.size() > most_for_optimum) {
-    return greedy_order({operands.begin(), operands.end()}, output, sizes);
-  }
+std::optional<std::vector<Contraction>> contraction_order(std::span<const Labels> operands,
+                                                          Labels output,
+                                                          std::span<const std::int64_t> sizes) {
   std::vector<Contraction> order;
-  std::vector<std::uint32_t> places;
-  for (std::size_t i = 0; i < operands.size(); ++i) {
-    places.push_back(std::uint32_t{1} << i);
-  }
-  if (operands.size() > 1) {
-    const Optimum optimum(operands, output, sizes);
-    optimum.contract((std::uint32_t{1} << operands.size()) - 1, places, order);
+  if (!Greedy(output, sizes).append_to(order, {operands.begin(), operands.end()})) {
+    return std::nullopt;
   }
   return order;
 }

@@ -108,6 +108,11 @@ struct Matmul {
   }
 
   Gradients vjp(const Backward& b) const {
+    const Shape& shape = b.grad().shape();
+    if (shape.back() == 1 && shape[shape.size() - 2] == 1) {  // of dot products: multiples
+      return {b.needs(0) ? b.grad() * transpose(b.in(1)) : Tensor(),
+              b.needs(1) ? transpose(b.in(0)) * b.grad() : Tensor()};
+    }
     return {b.needs(0) ? matmul(b.grad(), transpose(b.in(1))) : Tensor(),
             b.needs(1) ? matmul(transpose(b.in(0)), b.grad()) : Tensor()};
   }
@@ -168,7 +173,9 @@ struct Linear {
   bool operator==(const Linear&) const = default;
 };
 
-void check_operands(const char* operation, const Tensor& x, const Tensor& y) {
+}  // namespace
+
+void check_product_dtypes(const char* operation, const Tensor& x, const Tensor& y) {
   const Dtype dtype = detail::impl_of(x, operation).dtype;
   const Dtype other = detail::impl_of(y, operation).dtype;
   if (!is_floating(dtype) || !is_floating(other)) {
@@ -180,11 +187,10 @@ void check_operands(const char* operation, const Tensor& x, const Tensor& y) {
   }
 }
 
-}  // namespace
 }  // namespace ops
 
 Tensor matmul(const Tensor& x, const Tensor& y) {
-  ops::check_operands("matmul", x, y);
+  ops::check_product_dtypes("matmul", x, y);
   if (x.dim() == 0 || y.dim() == 0) {
     fail("matmul: expected at least one dimension, got {} x {}", x.shape(), y.shape());
   }
@@ -232,7 +238,7 @@ Tensor matmul(const Tensor& x, const Tensor& y) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  ops::check_operands("linear", x, weight);
+  ops::check_product_dtypes("linear", x, weight);
   if (x.dim() == 0 || weight.dim() != 2) {
     fail("linear: expected x [..., inputs] and weight [outputs, inputs], got {} and {}", x.shape(),
          weight.shape());
@@ -244,7 +250,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
         x.shape(), weight.shape(), x.size(-1), weight.size(1));
   }
   if (bias.defined()) {
-    ops::check_operands("linear", x, bias);
+    ops::check_product_dtypes("linear", x, bias);
     if (bias.dim() != 1 || bias.size(0) != weight.size(0)) {
       fail("linear: expected bias [{}], got {}", weight.size(0), bias.shape());
     }

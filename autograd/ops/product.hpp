@@ -13,3 +13,10 @@ Tensor matmul(const Tensor& x, const Tensor& y);
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 }  // namespace cadena
+
+namespace cadena::ops {
+
+/// Error unless a matrix product takes the dtypes of x and y.
+void check_product_dtypes(const char* operation, const Tensor& x, const Tensor& y);
+
+}  // namespace cadena::ops

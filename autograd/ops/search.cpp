@@ -201,8 +201,7 @@ Tensor bincount(const Tensor& x, const Tensor& weights, std::int64_t minlength) 
       fail("bincount: expected elements of at least 0, got {} in x of shape {}", smallest,
            impl.shape);
     }
-    constexpr std::int64_t most = std::int64_t{1} << 56;  // as many elements as a tensor may have
-    size = std::max(size, std::min(amax(places).item<std::int64_t>(), most) + 1);
+    size = std::max(size, std::min(amax(places).item<std::int64_t>(), max_elements) + 1);
   }
   check_shape({size}, "bincount");
   const Tensor addends = !weights.defined()             ? ones({x.numel()}, {.dtype = Dtype::int64})

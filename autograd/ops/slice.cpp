@@ -24,7 +24,9 @@ struct Pad {
   Types infer(std::span<const Type> in) const { return {{in[0].dtype, shape}}; }
   void run(Inputs in, Outputs out) const;
   Gradients vjp(const Backward& b) const;
-  std::string attributes() const { return to_string(shape) + " from " + to_string(grid.start); }
+  std::string attributes() const {
+    return fmt::format("{}, start {}, step {}", shape, grid.start, grid.step);
+  }
   bool operator==(const Pad& other) const {
     return shape == other.shape && grid == other.grid &&
            std::bit_cast<std::uint64_t>(value) == std::bit_cast<std::uint64_t>(other.value);
@@ -44,8 +46,7 @@ struct Slice {
   }
   Gradients vjp(const Backward& b) const { return {bind(Pad{b.in_shape(0), grid, 0}, b.grad())}; }
   std::string attributes() const {
-    return to_string(grid.start) + " size " + to_string(grid.size) + " step " +
-           to_string(grid.step);
+    return fmt::format("start {}, size {}, step {}", grid.start, grid.size, grid.step);
   }
   bool operator==(const Slice&) const = default;
 };
@@ -177,7 +178,6 @@ Tensor select(const Tensor& x, std::int64_t axis, std::int64_t index) {
 Tensor Tensor::operator[](std::int64_t index) const { return select(*this, 0, index); }
 
 Tensor pad(const Tensor& x, const std::vector<PadWidths>& widths, double value) {
-  constexpr std::int64_t most = std::int64_t{1} << 56;  // as many elements as a tensor may have
   const detail::TensorImpl& impl = detail::impl_of(x, "pad");
   ops::Grid grid = ops::whole(impl.shape);
   if (widths.size() != static_cast<std::size_t>(grid.size.size())) {
@@ -190,7 +190,7 @@ Tensor pad(const Tensor& x, const std::vector<PadWidths>& widths, double value) 
   Shape padded = impl.shape;
   for (int i = 0; i < padded.size(); ++i) {
     const auto [before, after] = widths[static_cast<std::size_t>(i)];
-    if (before < 0 || after < 0 || before > most || after > most) {
+    if (before < 0 || after < 0 || before > max_elements || after > max_elements) {
       fail("pad: widths {} and {} of axis {}: expected 0 to 2^56", before, after, i);
     }
     grid.start[i] = before;

@@ -79,7 +79,7 @@ struct Place {
     return y;
   }
   std::string attributes() const {
-    return fmt::format("offset {} axes {} {}", offset, rows, columns);
+    return fmt::format("offset {}, axes {} and {}", offset, rows, columns);
   }
   bool operator==(const Place&) const = default;
 };
@@ -122,12 +122,11 @@ Gradients DiagEmbed::vjp(const Backward& b) const { return {bind(Diagonal{place}
 
 Place diagonal_of(const char* operation, std::int64_t offset, std::int64_t axis1,
                   std::int64_t axis2, const Shape& shape, int rank) {
-  constexpr std::int64_t most = std::int64_t{1} << 56;  // as many elements as a tensor may have
   if (rank < 2) {
     fail("{}: expected at least two dimensions, got shape {}", operation, shape);
   }
-  const Place place{std::clamp(offset, -most, most), normalize_axis(axis1, rank, operation),
-                    normalize_axis(axis2, rank, operation)};
+  const Place place{std::clamp(offset, -max_elements, max_elements),
+                    normalize_axis(axis1, rank, operation), normalize_axis(axis2, rank, operation)};
   if (place.rows == place.columns) {
     fail("{}: rows and columns are both axis {} ({} and {}) of {} dimensions", operation,
          place.rows, axis1, axis2, rank);
