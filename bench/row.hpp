@@ -86,9 +86,10 @@ inline std::vector<std::int64_t> indices(std::int64_t count, std::int64_t bound,
   return values;
 }
 
-/// What weights and biases of a layer with so many inputs are drawn from.
-inline double initial_scale(std::int64_t inputs) {
-  return 1 / std::sqrt(static_cast<double>(inputs));
+/// Parameter 2 k is the weight of layer k, 2 k + 1 its bias: what numbers() makes them from.
+inline std::uint64_t initial_seed(std::size_t parameter) { return parameter + 10; }
+inline double initial_scale(const Perceptron& perceptron, std::size_t parameter) {
+  return 1 / std::sqrt(static_cast<double>(perceptron.widths[parameter / 2]));
 }
 
 inline Fingerprint fingerprint(std::span<const float> values) {
@@ -100,6 +101,16 @@ inline Fingerprint fingerprint(std::span<const float> values) {
   }
   sums.norm = std::sqrt(sums.norm);
   return sums;
+}
+
+/// By what an optimizer has moved numbers(...) of this seed and scale: of the values themselves,
+/// a few of its steps change too little to be compared.
+inline Fingerprint movement(std::span<const float> values, std::uint64_t seed, double scale = 1) {
+  std::vector<float> moved = numbers(static_cast<std::int64_t>(values.size()), seed, scale);
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    moved[i] = values[i] - moved[i];
+  }
+  return fingerprint(moved);
 }
 
 }  // namespace bench

@@ -56,9 +56,6 @@ struct Mlp {
   explicit Mlp(const std::vector<std::int64_t>& widths) {
     for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
       layers.emplace_back(widths[i], widths[i + 1]);
-      const double scale = initial_scale(widths[i]);
-      layers[i].weight.assign(random({widths[i + 1], widths[i]}, 2 * i + 10, false, scale));
-      layers[i].bias.assign(random({widths[i + 1]}, 2 * i + 11, false, scale));
     }
   }
   Tensor operator()(Tensor x) const {
@@ -73,13 +70,23 @@ struct Mlp {
   static auto fields() { return cd::fields<&Mlp::layers>{}; }
 };
 
+Mlp initialised(const Perceptron& perceptron) {
+  Mlp model(perceptron.widths);
+  const auto cells = cd::nn::parameters(model);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    cells[i].assign(
+        random(cells[i].value().shape(), initial_seed(i), false, initial_scale(perceptron, i)));
+  }
+  return model;
+}
+
 Work train(const Perceptron& perceptron) {
   struct State {
     Mlp model;
     cd::optim::Adam optimizer;
     Tensor inputs, labels, loss;
     explicit State(const Perceptron& p)
-        : model(p.widths),
+        : model(initialised(p)),
           optimizer(cd::nn::parameters(model), {.lr = learning_rate}),
           inputs(random({p.batch, p.widths.front()}, 1)),
           labels(cd::from_vector(indices(p.batch, p.widths.back(), 2), {p.batch})) {}
@@ -95,8 +102,10 @@ Work train(const Perceptron& perceptron) {
           .result =
               [=] {
                 std::vector prints{of(state->loss)};
-                for (const cd::Cell& cell : cd::nn::parameters(state->model)) {
-                  prints.push_back(of(cell.value()));
+                const auto cells = cd::nn::parameters(state->model);
+                for (std::size_t i = 0; i < cells.size(); ++i) {
+                  prints.push_back(movement(cells[i].value().to_vector<float>(), initial_seed(i),
+                                            initial_scale(perceptron, i)));
                 }
                 return prints;
               }};
@@ -108,7 +117,10 @@ Work update_by_adam() {
       std::vector<cd::Cell>{parameter.cell()}, cd::optim::AdamOptions{.lr = learning_rate});
   cd::sum(parameter * random({adam_parameters}, 2)).backward();
   return {.step = [=] { optimizer->step(); },
-          .result = [cell = parameter.cell()] { return std::vector{of(cell.value())}; }};
+          .result =
+              [cell = parameter.cell()] {
+                return std::vector{movement(cell.value().to_vector<float>(), 1)};
+              }};
 }
 
 /// Forward and backward of a loss of one tensor.

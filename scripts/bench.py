@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The part of bench.sh that builds, measures and writes tables.
+"""The part of bench.sh that builds and measures.
 
 Each figure comes from a process of its own, which runs one row: cadena_bench_ours,
 cadena_bench_libtorch (the peer) and cadena_bench_limits (what the row could cost at best). Their
@@ -8,24 +8,22 @@ rounds are interleaved, so that a busy moment hits all three, and medians are ta
 
 import argparse
 import dataclasses
-import datetime
 import glob
 import json
 import os
 import pathlib
-import platform
 import re
 import shlex
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from bench_page import ROOT, SCALES, machine, page, records, show, table
+
 PAGE = ROOT / "docs" / "performance.md"
-TOLERANCE = 1e-3  # of a tensor's norm: float32 in another order, ten steps of Adam
-SCALES = {"µs": 1e6, "ms": 1e3, "bytes": 1}  # of the programs' seconds or bytes
+TOLERANCE = 1e-4  # of a tensor's norm: float32 in another order, ten steps of Adam
+FINALISTS = 2  # arrangements of the peer that are measured in all rounds
 
 
 class Problem(Exception):
@@ -80,7 +78,7 @@ class Arrangement:
 @dataclasses.dataclass
 class Programs:
     ours: pathlib.Path
-    peer: pathlib.Path
+    peer: pathlib.Path | None  # None without libtorch
     limits: pathlib.Path | None  # built with g++ alone
 
 
@@ -98,24 +96,42 @@ def quietly(command, log):
         raise Problem(f"{log.read_text(errors='replace')}\nfailed: {shlex.join(map(str, command))}")
 
 
+def install(*packages):
+    """Whether the packages are there in the end."""
+    return subprocess.run([ROOT / "scripts" / "install_dependencies.sh", *packages],
+                          stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode == 0
+
+
+def build_peer(directory, log):
+    """The program, or None where libtorch is missing."""
+    if not install("libtorch-dev", "libopenblas0-openmp"):
+        say("libtorch could not be installed")
+    try:
+        quietly(["cmake", "-S", ROOT / "bench" / "peer", "-B", directory, "-G", "Ninja",
+                 "-DCMAKE_BUILD_TYPE=Release"], log)
+    except Problem as problem:
+        say(f"{problem}\nlibtorch is missing: there will be no figures of it")
+        return None
+    say(f"building libtorch's rows in {directory}")
+    quietly(["cmake", "--build", directory, "--parallel", str(os.cpu_count())], log)
+    return directory / "cadena_bench_libtorch"
+
+
 def build(directory):
+    install()
     for tool in ("cmake", "ninja"):
         if not shutil.which(tool):
             raise Problem(f"{tool} is needed")
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "bench.log"
-    jobs = ("--parallel", str(os.cpu_count()))
     say(f"building Cadena's rows in {directory}")
     quietly(["cmake", "-S", ROOT, "--preset", "release", "-B", directory,
              "-DCADENA_BUILD_BENCH=ON"], log)
-    quietly(["cmake", "--build", directory, "--target", "bench/all", *jobs], log)
-    peer = directory / "bench-peer"
-    say(f"building libtorch's rows in {peer}")
-    quietly(["cmake", "-S", ROOT / "bench" / "peer", "-B", peer, "-G", "Ninja",
-             "-DCMAKE_BUILD_TYPE=Release"], log)
-    quietly(["cmake", "--build", peer, *jobs], log)
+    quietly(["cmake", "--build", directory, "--target", "bench/all",
+             "--parallel", str(os.cpu_count())], log)
     limits = directory / "bench" / "cadena_bench_limits"
-    return Programs(directory / "bench" / "cadena_bench_ours", peer / "cadena_bench_libtorch",
+    return Programs(directory / "bench" / "cadena_bench_ours",
+                    build_peer(directory / "bench-peer", log),
                     limits if limits.exists() else None)
 
 
@@ -144,7 +160,10 @@ def libraries_of_blas():
 
 
 def arrangements(blas):
-    """What is likely best, then all choices with the best BLAS, then the other BLAS libraries."""
+    """What is likely best, then all choices with the best BLAS, then the other BLAS libraries.
+
+    Threads that wait actively are awake for the next loop, also after a rest.
+    """
     thresholds = ("glibc.malloc.mmap_threshold=4294967296:"
                   "glibc.malloc.trim_threshold=4294967296")
     flush = ("flush-to-zero", ())
@@ -153,15 +172,20 @@ def arrangements(blas):
     large = ("large mmap threshold", {"GLIBC_TUNABLES": thresholds})
     huge = ("large mmap threshold and huge pages",
             {"GLIBC_TUNABLES": thresholds + ":glibc.malloc.hugetlb=1"})
+    active = {"OMP_WAIT_POLICY": "active"}
     libraries = {name: (name, {"LD_LIBRARY_PATH": path}) for name, path in blas.items()}
     best = libraries.pop("openblas-openmp", ("the system's BLAS", {}))
     choices = [(best, flush, large)]
     choices += [(best, denormals, malloc) for denormals in (flush, keep)
                 for malloc in (plain, large, huge) if (denormals, malloc) != (flush, large)]
     choices += [(library, flush, large) for library in libraries.values()]
-    return [Arrangement(f"{library[0]}, {denormals[0]}, {malloc[0]}",
-                        {**library[1], **malloc[1]}, denormals[1])
-            for library, denormals, malloc in choices]
+    found = [Arrangement(f"{library[0]}, {denormals[0]}, {malloc[0]}",
+                         {**library[1], **malloc[1]}, denormals[1])
+             for library, denormals, malloc in choices]
+    awake = [Arrangement(f"{best[0]}, {flush[0]}, {malloc[0]}, threads that wait actively",
+                         {**best[1], **malloc[1], **active}, flush[1])
+             for malloc in (large, plain, huge)]
+    return found[:1] + awake + found[1:]
 
 
 class Bench:
@@ -178,40 +202,55 @@ class Bench:
         return run(self.programs.peer, [row.name],
                    self.options(seconds, *arrangement.options, *more), environment)[0]
 
-    def fastest(self, row, choices):
-        figures = {}
+    def finalists(self, row, choices):
+        """The fastest arrangements of the peer, in a loop or after a rest."""
+        rest, fields = (("--rest",), ("figure", "rested")) if row.rest else ((), ("figure",))
+        results = {}
         for arrangement in choices:
-            figure = self.peer(row, arrangement, min(self.seconds, 0.3))["figure"]
-            say(f"  {row.name}: {show(figure * SCALES[row.unit], row.unit)} with {arrangement.name}")
-            figures[arrangement] = figure
-        return min(figures, key=figures.get)
+            result = self.peer(row, arrangement, min(self.seconds, 0.3), *rest)
+            results[arrangement] = result
+            figures = " and rested ".join(show(result[field] * SCALES[row.unit], row.unit)
+                                          for field in fields)
+            say(f"  {row.name}: {figures} with {arrangement.name}")
+        best = []
+        for field in fields:
+            ranked = sorted(choices, key=lambda arrangement: results[arrangement][field])
+            best += [arrangement for arrangement in ranked[:FINALISTS] if arrangement not in best]
+        return best
 
-    def round(self, row, arrangement, has_limit):
+    def round(self, row, finalists, has_limit):
         """Ours, the peer's and the limit, one after the other."""
         rest = ("--rest",) if row.rest else ()
         return {
             "ours": run(self.programs.ours, [row.name], self.options(self.seconds, *rest))[0],
-            "peer": self.peer(row, arrangement, self.seconds, *rest),
+            "peer": {arrangement.name: self.peer(row, arrangement, self.seconds, *rest)
+                     for arrangement in finalists},
             "limit": run(self.programs.limits, [row.name],
                          self.options(self.seconds))[0] if has_limit else None,
         }
 
-    def measure(self, rows, rounds, choices):
+    def measure(self, rows, rounds, choices, keep):
+        """The records, also handed to `keep` each time one has changed."""
         limited = set()
         if self.programs.limits:
             listed = subprocess.run([self.programs.limits, "--list"], capture_output=True, text=True,
                                     check=True)
             limited = set(listed.stdout.split())
-        say(f"looking for the peer's fastest of {len(choices)} arrangements, row by row")
-        chosen = {row: self.fastest(row, choices) for row in rows}
+        chosen = {row: [] for row in rows}
+        if self.programs.peer:
+            say(f"looking for the peer's {FINALISTS} fastest of {len(choices)} arrangements, row by "
+                "row")
+            chosen = {row: self.finalists(row, choices) for row in rows}
         results = {row: [] for row in rows}
+        found = []
         for number in range(1, rounds + 1):
             for row in rows:
                 say(f"round {number} of {rounds}: {row.name}")
                 has_limit = row.kind != "overhead" and row.name in limited
                 results[row].append(self.round(row, chosen[row], has_limit))
-        return [record for row in rows
-                for record in records(row, chosen[row].name, results[row])]
+                found = [record for each in rows for record in records(each, results[each])]
+                keep(found)
+        return found
 
     def check(self, rows, arrangement):
         """Whether ours and the peer's compute the same; prints what differs."""
@@ -246,110 +285,7 @@ def compare(ours, peer):
     return worst
 
 
-# Results
-
-
-def median(results, side, field):
-    return statistics.median(result[side][field] for result in results)
-
-
-def records(row, arrangement, results):
-    """A record of the row in a loop and, for a step, one of it after a rest."""
-    scale = SCALES[row.unit]
-    limit = median(results, "limit", "figure") if results[0]["limit"] else None
-    found = []
-    for field, suffix, words in (("figure", "", ""), ("rested", "_rested", ", after 1 ms of rest")):
-        if field == "rested" and not row.rest:
-            continue
-        ours, peer = median(results, "ours", field), median(results, "peer", field)
-        found.append({
-            "name": row.name + suffix,
-            "title": row.title + words,
-            "ours": ours * scale,
-            "peer": peer * scale,
-            "ratio": peer / ours,
-            "unit": row.unit,
-            "kind": f"{row.kind}-bound",
-            "limit": limit * scale if limit else None,
-            "fraction_of_limit": limit / ours if limit else None,
-            "peak_memory_ours": median(results, "ours", "memory"),
-            "peak_memory_peer": median(results, "peer", "memory"),
-            "arrangement": arrangement,
-            "rounds": len(results),
-        })
-    return found
-
-
-def significant(value):
-    """Three figures, without an exponent."""
-    if value >= 100:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def show(value, unit):
-    return f"{significant(value)} {unit}"
-
-
-def table(found):
-    """The records as Markdown, the arrangements as letters below."""
-    letters = {}
-    lines = ["| | Cadena | libtorch | ratio | bound by | of the limit | peak memory, MB | |",
-             "| --- | ---: | ---: | ---: | --- | ---: | ---: | --- |"]
-    for record in found:
-        letter = letters.setdefault(record["arrangement"], chr(ord("A") + len(letters)))
-        fraction = record["fraction_of_limit"]
-        memory = " / ".join(f"{record[side] / 1e6:.0f}"
-                            for side in ("peak_memory_ours", "peak_memory_peer"))
-        lines.append("| " + " | ".join((
-            record["title"],
-            show(record["ours"], record["unit"]),
-            show(record["peer"], record["unit"]),
-            significant(record["ratio"]),
-            record["kind"].removesuffix("-bound"),
-            "-" if fraction is None else f"{fraction:.2f}",
-            memory,
-            letter)) + " |")
-    lines += ["", "libtorch's fastest arrangement, row by row:", ""]
-    lines += [f"- {letter}: {name}" for name, letter in letters.items()]
-    return "\n".join(lines)
-
-
-# The machine and the page
-
-
-def output_of(*command):
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def after(pattern, path):
-    try:
-        match = re.search(pattern, pathlib.Path(path).read_text(errors="replace"), re.MULTILINE)
-    except OSError:
-        return ""
-    return match[1].strip() if match else ""
-
-
-def machine(build_directory, threads):
-    """(what, which) pairs that tell the machine."""
-    compiler = after(r"^CMAKE_CXX_COMPILER:\w+=(.*)$", build_directory / "CMakeCache.txt") or "c++"
-    memory = after(r"^MemTotal:\s+(\d+) kB", "/proc/meminfo")
-    distribution = after(r'^PRETTY_NAME="(.*)"', "/etc/os-release")
-    facts = [
-        ("processor", after(r"^model name\s*:\s*(.*)$", "/proc/cpuinfo") or platform.machine()),
-        ("cores", f"{os.cpu_count()}, {threads} threads used"),
-        ("memory", f"{int(memory) / 2**20:.0f} GiB" if memory else ""),
-        ("system", f"{distribution}, Linux {platform.release()}, glibc {platform.libc_ver()[1]}"),
-        ("compiler", (output_of(compiler, "--version").splitlines() or [""])[0]),
-        ("Cadena", output_of("git", "-C", str(ROOT), "describe", "--always", "--tags", "--dirty")),
-    ]
-    for package, name in (("libtorch-dev", "libtorch"), ("libopenblas0-openmp", "OpenBLAS"),
-                          ("libdnnl-dev", "oneDNN"), ("libtbb-dev", "oneTBB")):
-        facts.append((name, output_of("dpkg-query", "-W", "-f", "${Version}", package)))
-    return [(what, which) for what, which in facts if which]
+# The command
 
 
 def busy(seconds=1.0):
@@ -365,75 +301,29 @@ def busy(seconds=1.0):
     except (OSError, ValueError, IndexError):
         return 0.0
 
-
-INTRODUCTION = """\
-# Performance
-
-What Cadena costs beside libtorch, and beside what the machine could do. This page is written by
-the command below; edit `scripts/bench.py` instead.
-
-The same work is written for both libraries, in [bench/works.cpp](../bench/works.cpp) and
-[bench/peer/libtorch.cpp](../bench/peer/libtorch.cpp), with their ordinary interfaces, from the same
-numbers; `./scripts/bench.sh --check` compares what comes out. Each figure is the median of the
-rounds, and a round's the median of its steps. Each round of a row is a process of its own, and the
-rounds of Cadena, libtorch and the limits take turns.
-
-- *ratio*: libtorch's figure divided by Cadena's. Above 1 Cadena is ahead.
-- *of the limit*: the limit's time divided by Cadena's; 1 is the limit. The limits are measured in
-  the same run by the loops of [bench/limits.cpp](../bench/limits.cpp):
-  - product: the row's matrix products alone, each by the fastest arrangement of oneDNN's `sgemm`
-    on the threads (small products: by a loop made for their size);
-  - stream: a loop that reads and writes the same arrays, once, with additions only;
-  - compute: the same arithmetic, fused by hand into one vectorised parallel loop;
-  - overhead: the work is too small for a limit to be told.
-- *after 1 ms of rest*: a step whose threads have gone to sleep before, as between batches that take
-  time to load. Its limit is the one in a loop.
-- *peak memory*: what the process held at most, above what it held before the row began (its code
-  and libraries).
-
-libtorch gets what is known to make it fast: OpenMP's OpenBLAS, gradients dropped instead of filled
-with zeros, and its fastest choice, row by row, of BLAS, flush-to-zero, and the thresholds from which
-glibc's `malloc` returns memory to the system (fresh pages cost more than many a kernel).
-"""
-
-
-def page(found, facts, command):
-    remarks = [f"- {row.title}: {row.remark}" for row in ROWS if row.remark]
-    parts = [
-        INTRODUCTION,
-        "## The figures\n",
-        f"Measured on {datetime.date.today().isoformat()} by\n\n```sh\n{command}\n```\n",
-        table(found) + "\n",
-    ]
-    if remarks:
-        parts += ["## Remarks\n", "\n".join(remarks) + "\n"]
-    parts += ["## The machine\n", "| | |\n| --- | --- |\n"
-              + "\n".join(f"| {what} | {which} |" for what, which in facts) + "\n"]
-    return "\n".join(parts)
-
-
-# The command
-
-
 def arguments(words):
     parser = argparse.ArgumentParser(
-        prog="bench.sh", description="Compares Cadena with libtorch and prints a Markdown table; "
-        "what it does meanwhile goes to standard error.")
+        prog="bench.sh", allow_abbrev=False,
+        description="Compares Cadena with libtorch and with what the machine could do, and prints a "
+        "Markdown table; what it does meanwhile goes to standard error. Installs and builds what is "
+        "missing first. Without libtorch there are Cadena's figures and the limits alone.",
+        epilog="All rows take some 20 minutes with the defaults; choose a quiet moment.")
     parser.add_argument("--rounds", type=int, default=5, metavar="N",
-                        help="rounds to take the median of (default 5)")
+                        help="measure each row so many times and take the median (default 5)")
     parser.add_argument("--rows", default="", metavar="REGEX",
-                        help="only rows whose name has this in it")
+                        help="only the rows whose name matches somewhere (see --list)")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
-                        help="also write the table as one JSON object a line")
+                        help="also write the table as JSON, an object a line; kept up to date on the "
+                        "way, so that an interrupted run leaves what it has measured")
     parser.add_argument("--write-docs", action="store_true",
                         help="also write docs/performance.md; needs all rows")
     parser.add_argument("--check", action="store_true",
-                        help="instead of measuring, compare what both compute")
-    parser.add_argument("--list", action="store_true", help="print the names of the rows and end")
+                        help="instead of measuring, compare what Cadena and libtorch compute")
+    parser.add_argument("--list", action="store_true", help="print the names of the rows, and do nothing else")
     parser.add_argument("--threads", type=int, default=2, metavar="N",
-                        help="threads of both (default 2)")
+                        help="threads of Cadena, libtorch and the limits (default 2)")
     parser.add_argument("--seconds", type=float, default=0.5, metavar="S",
-                        help="to repeat a step for in each round (default 0.5)")
+                        help="repeat each row's step for so long in each round (default 0.5)")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release",
                         metavar="DIR", help="where to build (default build/release)")
     options = parser.parse_args(words)
@@ -461,6 +351,8 @@ def main(words, build=build):
     options.build = options.build.resolve()
     bench = Bench(build(options.build), options.threads, options.seconds)
     choices = arrangements(libraries_of_blas())
+    if not bench.programs.peer and (options.check or options.write_docs):
+        raise Problem(f"{'--check' if options.check else '--write-docs'} needs libtorch")
     if options.check:
         return 0 if bench.check(options.chosen, choices[0]) else 1
 
@@ -468,15 +360,21 @@ def main(words, build=build):
     if others > 0.2:
         say(f"warning: other processes use {others:.1f} of {os.cpu_count()} cores; measure at a "
             "quiet moment")
-    found = bench.measure(options.chosen, options.rounds, choices)
+
+    def keep(found):
+        if options.json:
+            lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in found]
+            part = options.json.with_name(options.json.name + ".part")
+            part.write_text("".join(lines), encoding="utf-8")
+            part.replace(options.json)
+
+    found = bench.measure(options.chosen, options.rounds, choices, keep)
     print(table(found))
     if options.json:
-        lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in found]
-        options.json.write_text("".join(lines), encoding="utf-8")
         say(f"written: {options.json}")
     if options.write_docs:
         command = shlex.join(["./scripts/bench.sh", *words])
-        PAGE.write_text(page(found, machine(options.build, options.threads), command),
+        PAGE.write_text(page(found, ROWS, machine(options.build, options.threads), command),
                         encoding="utf-8")
         say(f"written: {PAGE}")
     return 0
@@ -489,4 +387,5 @@ if __name__ == "__main__":
         say(f"bench.sh: {problem}")
         sys.exit(1)
     except KeyboardInterrupt:
+        say("bench.sh: interrupted")
         sys.exit(130)

@@ -4,15 +4,11 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-help=
-for option in "$@"; do
-  case $option in --help | -h) help=yes ;; esac
-done
-if [[ -z $help ]] || ! command -v python3 >/dev/null; then
-  "$root/scripts/install_dependencies.sh" python3 libtorch-dev libopenblas0-openmp >&2
+if ! command -v python3 >/dev/null; then
+  "$root/scripts/install_dependencies.sh" python3 >&2
 fi
 command -v python3 >/dev/null || {
   echo "bench.sh: python3 is needed" >&2
   exit 1
 }
-exec python3 "$root/scripts/bench.py" "$@"
+exec python3 -B "$root/scripts/bench.py" "$@"

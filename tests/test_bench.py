@@ -24,7 +24,7 @@ if "--list" in words:
     print("cross_entropy")
     sys.exit()
 with open(here.parent / "calls", "a") as calls:
-    print(here.name, words[-1], os.environ.get("GLIBC_TUNABLES", ""), file=calls)
+    print(here.name, words[-1], os.environ.get("OMP_WAIT_POLICY", ""), file=calls)
 if "--check" in words:
     print(json.dumps({"name": words[-1], "check": [[1.0, 2.0], [%(value)s, 5.0]]}))
     sys.exit()
@@ -35,7 +35,11 @@ figures = %(figures)s
 figure = figures[count %% len(figures)]
 if %(tuned)s and "mmap_threshold" not in os.environ.get("GLIBC_TUNABLES", ""):
     figure *= 4
-print(json.dumps({"name": words[-1], "figure": figure, "rested": 2 * figure, "memory": 3e6}))
+rested = 2 * figure
+if %(tuned)s and os.environ.get("OMP_WAIT_POLICY") == "active":
+    figure, rested = 1.5 * figure, 0.5 * rested
+print(json.dumps({"name": words[-1], "figure": figure, "memory": 3e6,
+                  **({"rested": rested} if "--rest" in words else {})}))
 """
 
 
@@ -77,22 +81,66 @@ class BenchTest(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertIn("other processes use 2.0", errors)
         calls = self.calls()
-        self.assertEqual(calls[-9:], ["ours", "peer", "limits"] * 3)
-        self.assertEqual(set(calls[:-9]), {"peer"})  # its arrangements were tried before
+        self.assertEqual(calls[-18:], ["ours", *["peer"] * 4, "limits"] * 3)
+        self.assertEqual(set(calls[:-18]), {"peer"})  # its arrangements were tried before
 
         loop, rested = map(json.loads, file.read_text().splitlines())
         self.assertEqual(loop["name"], "cross_entropy")
         self.assertEqual(rested["name"], "cross_entropy_rested")
-        for record, factor in ((loop, 1), (rested, 2)):
-            self.assertAlmostEqual(record["ours"], 2.0 * factor)
-            self.assertAlmostEqual(record["peer"], 4.0 * factor)
-            self.assertAlmostEqual(record["ratio"], 2.0)
-            self.assertAlmostEqual(record["fraction_of_limit"], 0.5 / factor)
+        self.assertNotIn("actively", loop["arrangement"])
+        self.assertIn("actively", rested["arrangement"])  # each has the one that is best for it
+        for record, ours in ((loop, 2.0), (rested, 4.0)):
+            self.assertAlmostEqual(record["ours"], ours)
+            self.assertAlmostEqual(record["peer"], 4.0)
+            self.assertAlmostEqual(record["ratio"], 4.0 / ours)
+            self.assertAlmostEqual(record["fraction_of_limit"], 1.0 / ours)
             self.assertEqual((record["unit"], record["kind"]), ("ms", "compute-bound"))
             self.assertEqual((record["peak_memory_ours"], record["peak_memory_peer"]), (3e6, 3e6))
             self.assertIn("large mmap threshold", record["arrangement"])
         self.assertIn("| 2.00 ms | 4.00 ms | 2.00 | compute | 0.50 | 3 / 3 | A |", output)
         self.assertIn(f"- A: {loop['arrangement']}", output)
+
+    def test_without_libtorch_its_columns_are_left_out(self):
+        file = self.directory / "table.json"
+        programs = self.programs()
+        programs.peer = None
+        status, output, _ = self.main("--rows", "^cross", "--rounds", "1", "--json", str(file),
+                                      programs=programs)
+        self.assertEqual(status, 0)
+        self.assertEqual(self.calls(), ["ours", "limits"])
+        self.assertIn("| 3.00 ms | compute | 0.33 | 3 |", output)
+        self.assertIn("libtorch is not installed", output)
+        self.assertIsNone(json.loads(file.read_text().splitlines()[0])["ratio"])
+        for option in ("--check", "--write-docs"):
+            with self.assertRaisesRegex(bench.Problem, f"{option} needs libtorch"):
+                self.main(option, programs=programs)
+
+    def test_what_was_measured_before_an_interruption_is_kept(self):
+        file = self.directory / "table.json"
+        programs = self.programs()
+        programs.peer = None  # quicker
+        real, count = bench.Bench.round, 0
+
+        def interrupted(*arguments):
+            nonlocal count
+            count += 1
+            if count == 4:
+                raise KeyboardInterrupt
+            return real(*arguments)
+
+        with unittest.mock.patch.object(bench.Bench, "round", interrupted):
+            with self.assertRaises(KeyboardInterrupt):
+                self.main("--rows", "^sum_axis_[01]", "--json", str(file), programs=programs)
+        records = [json.loads(line) for line in file.read_text().splitlines()]
+        self.assertEqual([(record["name"], record["rounds"]) for record in records],
+                         [("sum_axis_0", 2), ("sum_axis_1", 1)])
+
+    def test_listing_installs_and_builds_nothing(self):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            self.assertEqual(bench.main(["--list", "--rows", "sum"], build=None), 0)
+        self.assertEqual(output.getvalue().split(),
+                         ["sum_axis_0", "sum_axis_1", "sum_axis_2", "sum_all"])
 
     def test_a_row_bound_by_overhead_has_no_limit(self):
         file = self.directory / "table.json"
@@ -112,6 +160,7 @@ class BenchTest(unittest.TestCase):
                          {"/fast", "/slow"})
         self.assertEqual({choice.options for choice in choices}, {(), ("--keep-denormals",)})
         self.assertTrue(any("GLIBC_TUNABLES" not in choice.environment for choice in choices))
+        self.assertTrue(any("OMP_WAIT_POLICY" in choice.environment for choice in choices))
         self.assertNotIn("LD_LIBRARY_PATH", bench.arrangements({})[0].environment)
 
     def test_check_tells_what_differs(self):

@@ -22,9 +22,13 @@ Tensor random(torch::IntArrayRef shape, std::uint64_t seed, bool requires_grad =
       .set_requires_grad(requires_grad);
 }
 
+std::span<const float> span_of(const Tensor& contiguous) {
+  return {contiguous.data_ptr<float>(), static_cast<std::size_t>(contiguous.numel())};
+}
+
 Fingerprint of(const Tensor& x) {
   const Tensor values = x.detach().contiguous();
-  return fingerprint({values.data_ptr<float>(), static_cast<std::size_t>(values.numel())});
+  return fingerprint(span_of(values));
 }
 
 void zero_grad(const Tensor& x) { x.mutable_grad().reset(); }
@@ -58,41 +62,58 @@ Work memory_of_nodes() {
   }};
 }
 
+// Of layers and functions: torch::nn::Sequential would call each by way of a type-erased module.
+struct Mlp : torch::nn::Module {
+  std::vector<torch::nn::Linear> layers;
+  explicit Mlp(const Perceptron& p) {
+    for (std::size_t i = 0; i + 1 < p.widths.size(); ++i) {
+      layers.push_back(register_module("layer" + std::to_string(i),
+                                       torch::nn::Linear(p.widths[i], p.widths[i + 1])));
+    }
+    const torch::NoGradGuard no_grad;
+    const std::vector<Tensor> all = parameters();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      all[i].copy_(random(all[i].sizes(), initial_seed(i), false, initial_scale(p, i)));
+    }
+  }
+  Tensor forward(Tensor x) {
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      x = layers[i]->forward(x);
+      if (i + 1 < layers.size()) {
+        x = torch::relu(x);
+      }
+    }
+    return x;
+  }
+};
+
 Work train(const Perceptron& perceptron) {
   struct State {
-    torch::nn::Sequential model;
-    std::unique_ptr<torch::optim::Adam> optimizer;
+    Mlp model;
+    torch::optim::Adam optimizer;
     Tensor inputs, labels, loss;
     explicit State(const Perceptron& p)
-        : inputs(random({p.batch, p.widths.front()}, 1)),
-          labels(copy(indices(p.batch, p.widths.back(), 2), {p.batch})) {
-      const torch::NoGradGuard no_grad;
-      for (std::size_t i = 0; i + 1 < p.widths.size(); ++i) {
-        if (i > 0) model->push_back(torch::nn::ReLU());
-        torch::nn::Linear layer(p.widths[i], p.widths[i + 1]);
-        const double scale = initial_scale(p.widths[i]);
-        layer->weight.copy_(random({p.widths[i + 1], p.widths[i]}, 2 * i + 10, false, scale));
-        layer->bias.copy_(random({p.widths[i + 1]}, 2 * i + 11, false, scale));
-        model->push_back(layer);
-      }
-      optimizer = std::make_unique<torch::optim::Adam>(model->parameters(),
-                                                       torch::optim::AdamOptions(learning_rate));
-    }
+        : model(p),
+          optimizer(model.parameters(), torch::optim::AdamOptions(learning_rate)),
+          inputs(random({p.batch, p.widths.front()}, 1)),
+          labels(copy(indices(p.batch, p.widths.back(), 2), {p.batch})) {}
   };
   const auto state = std::make_shared<State>(perceptron);
   return {.step =
               [=] {
                 state->loss = torch::nn::functional::cross_entropy(
-                    state->model->forward(state->inputs), state->labels);
-                state->model->zero_grad(/*set_to_none=*/true);  // faster than filling with zeros
+                    state->model.forward(state->inputs), state->labels);
+                state->model.zero_grad(/*set_to_none=*/true);  // faster than filling with zeros
                 state->loss.backward();
-                state->optimizer->step();
+                state->optimizer.step();
               },
           .result =
               [=] {
                 std::vector prints{of(state->loss)};
-                for (const Tensor& parameter : state->model->parameters()) {
-                  prints.push_back(of(parameter));
+                const std::vector<Tensor> all = state->model.parameters();
+                for (std::size_t i = 0; i < all.size(); ++i) {
+                  prints.push_back(
+                      movement(span_of(all[i]), initial_seed(i), initial_scale(perceptron, i)));
                 }
                 return prints;
               }};
@@ -103,7 +124,8 @@ Work update_by_adam() {
   const auto optimizer = std::make_shared<torch::optim::Adam>(
       std::vector<Tensor>{parameter}, torch::optim::AdamOptions(learning_rate));
   (parameter * random({adam_parameters}, 2)).sum().backward();
-  return {.step = [=] { optimizer->step(); }, .result = [=] { return std::vector{of(parameter)}; }};
+  return {.step = [=] { optimizer->step(); },
+          .result = [=] { return std::vector{movement(span_of(parameter), 1)}; }};
 }
 
 template <class Loss> Work differentiate(const Tensor& x, const Loss& loss) {
