@@ -100,7 +100,6 @@ Grid whole(const Shape& shape) {
 
 void cut(Grid& grid, int axis, std::optional<std::int64_t> start, std::optional<std::int64_t> stop,
          std::int64_t step) {
-  constexpr std::int64_t most = std::int64_t{1} << 56;  // as many elements as a tensor may have
   const std::int64_t size = grid.size[axis];
   const bool back = step < 0;
   const auto clipped = [&](std::int64_t bound) {
@@ -110,7 +109,7 @@ void cut(Grid& grid, int axis, std::optional<std::int64_t> start, std::optional<
   const std::int64_t first = start ? clipped(*start) : back ? size - 1 : 0;
   const std::int64_t end = stop ? clipped(*stop) : back ? -1 : size;
   const std::int64_t length = back ? first - end : end - first;
-  const std::int64_t stride = std::min(back ? -std::max(step, -most) : step, most);
+  const std::int64_t stride = std::min(back ? -std::max(step, -max_elements) : step, max_elements);
   const std::int64_t count = length > 0 ? (length - 1) / stride + 1 : 0;
   grid.start[axis] = count == 0 ? 0 : back ? first - (count - 1) * stride : first;
   grid.size[axis] = count;
