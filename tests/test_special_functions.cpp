@@ -85,6 +85,55 @@ TEST_CASE("derivatives of atan2 neither overflow nor end in NaN at the origin") 
   CHECK(large[1] == Approx(-3e-200 / 25).epsilon(1e-14));
 }
 
+TEST_CASE("higher derivatives of asin and acos have all digits from 0 to 1") {
+  using Real = long double;
+  for (double x : {0.0, 1e-300, -1e-20, 1e-10, 1e-3, -0.3, 0.49, 0.5, 0.51, -0.9, 0.999999}) {
+    INFO("at " << x);
+    const Real rest = (1 - Real(x)) * (1 + Real(x));
+    const auto second = static_cast<double>(x / (rest * std::sqrt(rest)));
+    const auto third = static_cast<double>((1 + 2 * Real(x) * x) / (rest * rest * std::sqrt(rest)));
+    CHECK(derivative([](auto v) { return asin(v); }, x, 2) == Approx(second).epsilon(2e-15));
+    CHECK(derivative([](auto v) { return acos(v); }, x, 2) == Approx(-second).epsilon(2e-15));
+    CHECK(derivative([](auto v) { return asin(v); }, x, 3) == Approx(third).epsilon(1e-14));
+    CHECK(derivative([](auto v) { return acos(v); }, x, 3) == Approx(-third).epsilon(1e-14));
+  }
+  CHECK(derivative([](auto v) { return asin(v); }, 1, 1) == infinity);
+  CHECK(derivative([](auto v) { return acos(v); }, 1, 1) == -infinity);
+}
+
+TEST_CASE("derivatives of atan neither overflow nor end in NaN") {
+  using Real = long double;
+  const auto f = [](auto v) { return atan(v); };
+  for (double x : {0.0, 1e-200, -1e-10, 0.5, 1.0, -1.0, 1.5, 30.0, -1e20, 1e70, 1e150, 1e300}) {
+    INFO("at " << x);
+    const Real square = Real(x) * x, inverse = 1 / (1 + square);
+    const Real expected[] = {inverse, -2 * x * inverse * inverse,
+                             (6 * square - 2) * inverse * inverse * inverse};
+    for (int n : {1, 2, 3}) {
+      const auto one = static_cast<double>(expected[n - 1]);
+      if (one == 0 || std::abs(one) > 1e-307) {  // in between there are fewer digits
+        CHECK(derivative(f, x, n) == Approx(one).epsilon(1e-14));
+      }
+    }
+  }
+  for (int n : {1, 2, 3, 4}) {
+    CHECK(derivative(f, infinity, n) == 0);
+    CHECK(derivative(f, -infinity, n) == 0);
+  }
+}
+
+TEST_CASE("second derivatives of softplus and logsigmoid have all digits far out") {
+  using Real = long double;
+  for (double x : {0.0, 1.0, -5.0, 20.0, 40.0, -40.0, 300.0, 700.0, -700.0, infinity, -infinity}) {
+    INFO("at " << x);
+    const Real small = std::exp(-std::abs(Real(x)));
+    const auto expected = static_cast<double>(small / ((1 + small) * (1 + small)));
+    CHECK(derivative([](auto v) { return softplus(v); }, x, 2) == Approx(expected).epsilon(1e-15));
+    CHECK(derivative([](auto v) { return logsigmoid(v); }, x, 2) ==
+          Approx(-expected).epsilon(1e-15));
+  }
+}
+
 TEST_CASE("the gamma function at known places") {
   const auto log_gamma = [](double x) { return at([](auto t) { return lgamma(t); }, x); };
   CHECK(log_gamma(1) == 0);

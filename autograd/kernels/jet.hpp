@@ -32,10 +32,10 @@ template <class V> CADENA_INLINE auto nonzero(const Jet<V>& x) {
 
 template <class F, class V> CADENA_INLINE Jet<V> jet_of(const F& f, const Jet<V>& x) {
   const V y = f(x.value);
-  if constexpr (requires { f.derivative_from_output(y); }) {
-    return {y, f.derivative_from_output(y) * x.slope};
-  } else {
+  if constexpr (requires { f.derivative(x.value); }) {
     return {y, f.derivative(x.value) * x.slope};
+  } else {
+    return {y, f.derivative_from_output(y) * x.slope};
   }
 }
 

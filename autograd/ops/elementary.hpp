@@ -200,6 +200,8 @@ struct Sigmoid {
   static constexpr Doc doc{"sigmoid", "1 / (1 + e^(-x))"};
   template <class T> T operator()(T x) const { return sigmoid(x); }
   template <class T> T derivative_from_output(T y) const { return y * (1.0 - y); }
+  /// For jets, which have x: 1 - y has few digits where y is near 1.
+  template <class T> T derivative(T x) const { return sigmoid(x) * sigmoid(-x); }
   bool operator==(const Sigmoid&) const = default;
 };
 

@@ -32,21 +32,31 @@ struct Tan {
 struct Asin {
   static constexpr Doc doc{"asin", "the angle in [-pi/2, pi/2] whose sine is x"};
   template <class T> T operator()(T x) const { return asin(x); }
-  template <class T> T derivative(T x) const { return rsqrt((1.0 - x) * (1.0 + x)); }
+  template <class T> T derivative(T x) const {
+    // 1 - x^2 has few digits near 1 as a difference. As a product it has few in its slope near 0,
+    // which is then a difference of two numbers near 1.
+    return rsqrt(where(abs(x) < 0.5, 1.0 - x * x, (1.0 - x) * (1.0 + x)));
+  }
   bool operator==(const Asin&) const = default;
 };
 
 struct Acos {
   static constexpr Doc doc{"acos", "the angle in [0, pi] whose cosine is x"};
   template <class T> T operator()(T x) const { return acos(x); }
-  template <class T> T derivative(T x) const { return -rsqrt((1.0 - x) * (1.0 + x)); }
+  template <class T> T derivative(T x) const { return -Asin{}.derivative(x); }
   bool operator==(const Acos&) const = default;
 };
 
 struct Atan {
   static constexpr Doc doc{"atan", "the angle in [-pi/2, pi/2] whose tangent is x"};
   template <class T> T operator()(T x) const { return atan(x); }
-  template <class T> T derivative(T x) const { return 1.0 / (1.0 + x * x); }
+  /// 1 / (1 + x^2), by the reciprocal of a large x, whose square may overflow.
+  template <class T> T derivative(T x) const {
+    const auto large = abs(x) > 1.0;
+    const T inner = where(large, reciprocal(where(large, x, T(1.0))), x);
+    const T squared = inner * inner;
+    return where(large, squared, T(1.0)) / (1.0 + squared);
+  }
   bool operator==(const Atan&) const = default;
 };
 

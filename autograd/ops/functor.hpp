@@ -4,7 +4,8 @@
 //   static constexpr Doc doc;
 //   template <class T> T operator()(T x, ...) const;             the function
 //   template <class T> T derivative(T x) const;                  optional; n inputs: array<T, n>
-//   template <class T> T derivative_from_output(T y) const;      or this, for one input
+//   template <class T> T derivative_from_output(T y) const;      or this, for one input; with both
+//                                                                jets take the first
 //   static constexpr bool integers = true;                       int64 stays int64
 //   Gradients vjp(const Backward&) const, and Keep keep          instead of derivatives
 // A predicate returns T::mask_type. A functor whose first argument is a mask chooses by a
