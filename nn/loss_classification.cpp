@@ -1,5 +1,4 @@
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/ops/activation.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
@@ -7,41 +6,21 @@
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/gather.hpp>
 #include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/nn/loss_classification.hpp>
 #include <cadena/nn/loss_support.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 
 namespace cadena::nn {
 namespace {
 
-/// Error if an element is outside [0, 1]; `hint` says what else was meant. NaN passes: the loss
-/// shows it.
-void check_unit(const char* loss, const char* what, const Tensor& x, const char* hint) {
-  constexpr std::int64_t piece = 65536;
-  const Tensor values = (is_floating(x.dtype()) ? x : x.to(float32)).detach().contiguous();
-  dispatch_floating(values.dtype(), loss, [&]<class T>() {
-    const std::span<const T> all = values.data<T>();
-    const auto is_outside = [](T value) { return (value < 0) | (value > 1); };
-    std::atomic<bool> outside = false;
-    parallel_for(std::ssize(all), piece, [&](std::int64_t begin, std::int64_t end) {
-      bool any = false;
-      for (std::int64_t i = begin; i < end; ++i) {
-        any |= is_outside(all[static_cast<std::size_t>(i)]);
-      }
-      if (any) {
-        outside = true;
-      }
-    });
-    if (outside) {
-      const auto first = std::find_if(all.begin(), all.end(), is_outside);
-      fail("{}: the {} is {} (element {}), outside [0, 1]{}", loss, what, *first,
-           first - all.begin(), hint);
-    }
-  });
+/// Error if an element is outside [0, 1].
+void check_unit(const char* loss, const char* what, const Tensor& x,
+                const char* bounds = "outside [0, 1]") {
+  check_range(loss, what, x, 0, 1, bounds);
 }
 
 /// Of probabilities [classes], which are those of one example, or [M, classes].
@@ -94,8 +73,9 @@ Tensor binary_cross_entropy(const Tensor& probabilities, const Tensor& target,
   constexpr const char* loss = "binary_cross_entropy";
   check_shapes(loss, probabilities, target);
   const Tensor y = numeric(target, probabilities);
-  check_unit(loss, "prediction", probabilities, "; for logits: binary_cross_entropy_with_logits");
-  check_unit(loss, "target", y, "");
+  check_unit(loss, "prediction", probabilities,
+             "outside [0, 1]; for logits: binary_cross_entropy_with_logits");
+  check_unit(loss, "target", y);
   return ops::reduced(weighted(loss, bernoulli_losses(probabilities, y), options.weight),
                       options.reduction);
 }
@@ -126,8 +106,8 @@ Tensor multiclass_cross_entropy(const Tensor& probabilities, const Tensor& targe
   }
   check_shapes(loss, probabilities, y);
   y = numeric(y, probabilities);
-  check_unit(loss, "prediction", probabilities, "; for logits: cross_entropy");
-  check_unit(loss, "target", y, "");
+  check_unit(loss, "prediction", probabilities, "outside [0, 1]; for logits: cross_entropy");
+  check_unit(loss, "target", y);
   return ops::reduced(of_classes(bernoulli_losses(probabilities, y)), reduction);
 }
 
@@ -144,30 +124,38 @@ Tensor nll(const Tensor& log_probabilities, const Tensor& labels, const NllOptio
     return ops::reduced(losses, options.reduction);
   }
   Tensor counts = options.weight.defined() ? weights_of(options.weight, known) : ones_like(losses);
-  losses = losses * counts;
-  if (ignored.defined()) {
+  if (ignored.defined()) {  // before they meet: what is ignored may be infinite or NaN
     losses = where(ignored, 0.0, losses);
     counts = where(ignored, 0.0, counts);
   }
+  losses = losses * counts;
   return options.reduction == Reduction::mean ? sum(losses) / sum(counts)
                                               : ops::reduced(losses, options.reduction);
 }
 
 Tensor kl_div(const Tensor& log_prediction, const Tensor& target, const KlDivOptions& options) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
   check_shapes("kl_div", log_prediction, target);
   Tensor y = numeric(target, log_prediction), log_y;
   if (options.log_target) {
-    log_y = where(y == -std::numeric_limits<double>::infinity(), 0.0, y);
+    log_y = where(y == -infinity, 0.0, y);
     y = exp(y);
   } else {
     log_y = log(where(y == 0.0, 1.0, y));
   }
-  return ops::reduced(y * (log_y - log_prediction), options.reduction);
+  Tensor log_p = log_prediction;
+  if (log_p.numel() > 0 && !(amin(log_p.detach()).item() > -infinity)) {
+    log_p = where((y == 0.0) & (log_p == -infinity), 0.0, log_p);
+  }
+  return ops::reduced(y * (log_y - log_p), options.reduction);
 }
 
 Tensor focal(const Tensor& logits, const Tensor& target, const FocalOptions& options) {
   check_shapes("focal", logits, target);
   check_option("focal", "gamma", options.gamma, 0);
+  if (options.alpha && !(*options.alpha >= 0 && *options.alpha <= 1)) {
+    fail("focal: expected an alpha in [0, 1], got {}", *options.alpha);
+  }
   const Tensor y = numeric(target, logits);
   const Tensor of_one = softplus(-logits), of_zero = softplus(logits);  // -ln p, -ln(1 - p)
   const Tensor one = y * of_one * exp(-options.gamma * of_zero);
@@ -179,7 +167,8 @@ Tensor focal(const Tensor& logits, const Tensor& target, const FocalOptions& opt
 
 Tensor hinge(const Tensor& prediction, const Tensor& target, const HingeOptions& options) {
   check_shapes("hinge", prediction, target);
-  const Tensor losses = relu(options.margin - numeric(target, prediction) * prediction);
+  check_margin("hinge", options.margin);
+  const Tensor losses = relu(options.margin - signs("hinge", target, prediction) * prediction);
   return ops::reduced(options.squared ? square(losses) : losses, options.reduction);
 }
 
@@ -190,6 +179,7 @@ Tensor multi_margin(const Tensor& prediction, const Tensor& labels,
   if (options.p != 1 && options.p != 2) {
     fail("{}: expected p = 1 or 2, got {}", loss, options.p);
   }
+  check_margin(loss, options.margin);
   const std::int64_t classes = prediction.size(-1);
   const Tensor right = unsqueeze(at_labels(loss, prediction, known), -1);
   const Tensor short_of = relu(options.margin - right + prediction);

@@ -56,13 +56,13 @@ struct KlDivOptions {
   bool log_target = false;  ///< The target is given as its logarithm.
   Reduction reduction = Reduction::mean;
 };
-/// Σ y (ln y - ln ŷ) of the logarithm of a distribution ŷ and a distribution y, elementwise; 0 ln 0
-/// = 0. As in PyTorch `mean` is over all elements; the divergence of the distributions is the sum,
-/// divided by the number of examples for their mean.
+/// y (ln y - ln ŷ) of the logarithm of a distribution ŷ and a distribution y, elementwise; 0 where
+/// y = 0, also for ln ŷ = -∞. As in PyTorch `mean` is over all elements; the divergence of the
+/// distributions is the sum, divided by the number of examples for their mean.
 Tensor kl_div(const Tensor& log_prediction, const Tensor& target, const KlDivOptions& options = {});
 
 struct FocalOptions {
-  std::optional<double> alpha = 0.25;  ///< Weight of y = 1, that of y = 0 being 1 - alpha.
+  std::optional<double> alpha = 0.25;  ///< In [0, 1]: weight of y = 1, 1 - alpha that of y = 0.
   double gamma = 2;                    ///< At least 0; 0 is binary cross-entropy.
   Reduction reduction = Reduction::mean;
 };
@@ -76,7 +76,7 @@ struct HingeOptions {
   Reduction reduction = Reduction::mean;
 };
 /// max(0, margin - y ŷ), or its square, for scores ŷ and targets y of 1 or -1, elementwise;
-/// subgradient 0 at the kink.
+/// subgradient 0 at the kink. Error for boolean and uint8 targets, which cannot be -1.
 Tensor hinge(const Tensor& prediction, const Tensor& target, const HingeOptions& options = {});
 
 struct MultiMarginOptions {

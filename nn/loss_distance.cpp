@@ -2,9 +2,12 @@
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/nn/loss_distance.hpp>
 #include <cadena/nn/loss_support.hpp>
+
+#include <limits>
 
 namespace cadena::nn {
 namespace {
@@ -20,11 +23,31 @@ Shape shape_of_examples(const char* loss, const Tensor& x, const Tensor& y) {
   return shape;
 }
 
+/// Vectors [..., features] and their lengths √(|x|² + 1e-12).
+struct Measured {
+  Tensor vectors, lengths;
+};
+
+/// Of x, or of x divided by its largest element, a constant that a cosine loses, where squares of
+/// lengths, their products or the inverses of these would be beyond the dtype.
+Measured measured(const Tensor& x) {
+  constexpr double epsilon = 1e-12, large = 1e18,
+                   infinity = std::numeric_limits<double>::infinity();
+  const Tensor squares = sum(square(x), {-1});
+  if (squares.numel() == 0 || amax(squares.detach()).item() < large) {
+    return {x, sqrt(squares + epsilon)};
+  }
+  const Tensor scale = clamp(norm(x.detach(), infinity, {-1}, true), 1, infinity);
+  const Tensor scaled = x / scale;
+  return {scaled, sqrt(sum(square(scaled), {-1}) + epsilon / square(squeeze(scale, {-1})))};
+}
+
 }  // namespace
 
 Tensor hinge_embedding(const Tensor& distance, const Tensor& target,
                        const HingeEmbeddingOptions& options) {
   check_shapes("hinge_embedding", distance, target);
+  check_margin("hinge_embedding", options.margin);
   return ops::reduced(
       where(numeric(target, distance) > 0, distance, relu(options.margin - distance)),
       options.reduction);
@@ -34,11 +57,11 @@ Tensor cosine_embedding(const Tensor& x, const Tensor& y, const Tensor& target,
                         const CosineEmbeddingOptions& options) {
   constexpr const char* loss = "cosine_embedding";
   check_shape_of(loss, "target", target, shape_of_examples(loss, x, y));
-  constexpr double epsilon = 1e-12;
-  const auto squared_length = [&](const Tensor& vector) {
-    return sum(square(vector), {-1}) + epsilon;
-  };
-  const Tensor cosine = sum(x * y, {-1}) / sqrt(squared_length(x) * squared_length(y));
+  if (!(options.margin >= -1 && options.margin <= 1)) {
+    fail("{}: expected a margin in [-1, 1], got {}", loss, options.margin);
+  }
+  const Measured a = measured(x), b = measured(y);
+  const Tensor cosine = sum(a.vectors * b.vectors, {-1}) / (a.lengths * b.lengths);
   return ops::reduced(where(numeric(target, x) > 0, 1.0 - cosine, relu(cosine - options.margin)),
                       options.reduction);
 }
@@ -49,6 +72,8 @@ Tensor triplet_margin(const Tensor& anchor, const Tensor& positive, const Tensor
   shape_of_examples(loss, anchor, positive);
   check_shapes(loss, anchor, negative);
   check_option(loss, "p", options.p, 1);
+  check_option(loss, "epsilon", options.epsilon, 0);
+  check_margin(loss, options.margin);
   const auto distance = [&](const Tensor& a, const Tensor& b) {
     return norm(a - b + options.epsilon, options.p, {-1});
   };
@@ -61,9 +86,11 @@ Tensor triplet_margin(const Tensor& anchor, const Tensor& positive, const Tensor
 
 Tensor margin_ranking(const Tensor& x, const Tensor& y, const Tensor& target,
                       const MarginRankingOptions& options) {
-  check_shapes("margin_ranking", x, y);
-  check_shape_of("margin_ranking", "target", target, x.shape());
-  return ops::reduced(relu(numeric(target, x) * (y - x) + options.margin), options.reduction);
+  constexpr const char* loss = "margin_ranking";
+  check_shapes(loss, x, y);
+  check_shape_of(loss, "target", target, x.shape());
+  check_margin(loss, options.margin);
+  return ops::reduced(relu(signs(loss, target, x) * (y - x) + options.margin), options.reduction);
 }
 
 }  // namespace cadena::nn

@@ -42,7 +42,8 @@ struct MarginRankingOptions {
   double margin = 0;
   Reduction reduction = Reduction::mean;
 };
-/// max(0, -target (x - y) + margin), elementwise: x is to rank above y where the target is 1.
+/// max(0, -target (x - y) + margin), elementwise: x is to rank above y where the target is 1. Error
+/// for boolean and uint8 targets, which cannot be -1.
 Tensor margin_ranking(const Tensor& x, const Tensor& y, const Tensor& target,
                       const MarginRankingOptions& options = {});
 

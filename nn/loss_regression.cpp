@@ -23,6 +23,17 @@ Tensor huber_of(const Tensor& d, double delta) {
   return held * (d - 0.5 * held);
 }
 
+/// The same divided by delta = beta, so that neither beta² nor delta |d| / beta is lost. A beta
+/// whose inverse d's dtype does not hold counts as 0.
+Tensor smooth_l1_of(const Tensor& d, double beta) {
+  const double least =
+      d.dtype() == float32 ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
+  if (beta < least) {
+    return abs(d);
+  }
+  return clamp(d / beta, -1, 1) * (d - 0.5 * clamp(d, -beta, beta));
+}
+
 }  // namespace
 
 Tensor mse(const Tensor& prediction, const Tensor& target, Reduction reduction) {
@@ -41,8 +52,7 @@ Tensor l1(const Tensor& prediction, const Tensor& target, Reduction reduction) {
 Tensor smooth_l1(const Tensor& prediction, const Tensor& target, const SmoothL1Options& options) {
   check_option("smooth_l1", "beta", options.beta, 0);
   const Tensor d = 1.0 * difference("smooth_l1", prediction, target);
-  return ops::reduced(options.beta == 0 ? abs(d) : huber_of(d, options.beta) / options.beta,
-                      options.reduction);
+  return ops::reduced(smooth_l1_of(d, options.beta), options.reduction);
 }
 
 Tensor huber(const Tensor& prediction, const Tensor& target, const HuberOptions& options) {
@@ -73,11 +83,17 @@ Tensor gaussian_nll(const Tensor& prediction, const Tensor& target, const Tensor
   if (!variance.defined()) {
     fail("{}: the variance is undefined", loss);
   }
-  if (broadcast_shapes(d.shape(), variance.shape(), loss) != d.shape()) {
-    fail("{}: a variance of shape {} does not broadcast to the prediction {}", loss,
-         variance.shape(), prediction.shape());
+  Shape one_each = d.shape();
+  if (!one_each.empty()) {
+    one_each[one_each.size() - 1] = 1;
   }
-  const Tensor v = clamp(variance, options.epsilon, std::numeric_limits<double>::infinity());
+  if (variance.shape() != d.shape() && variance.shape() != one_each) {
+    fail("{}: expected a variance of shape {} or {} for the prediction, got {}", loss, d.shape(),
+         one_each, variance.shape());
+  }
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  check_range(loss, "variance", variance, 0, infinity, "below 0");
+  const Tensor v = clamp(variance, options.epsilon, infinity);
   const Tensor losses = 0.5 * (log(v) + square(d) / v);
   return ops::reduced(options.full ? losses + 0.5 * std::log(2 * std::numbers::pi) : losses,
                       options.reduction);

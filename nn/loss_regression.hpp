@@ -48,8 +48,8 @@ struct GaussianOptions {
   double epsilon = 1e-6;  ///< Smaller variances count as this, with gradient 0.
   Reduction reduction = Reduction::mean;
 };
-/// ½ (ln v + (ŷ - y)² / v) (Nix and Weigend 1994), where the variance v broadcasts to the
-/// prediction: one a prediction, or with a last dimension of 1, one an example.
+/// ½ (ln v + (ŷ - y)² / v) (Nix and Weigend 1994), where the variance v has the prediction's shape
+/// or, with a last dimension of 1, is one an example. Error for other shapes and below 0.
 Tensor gaussian_nll(const Tensor& prediction, const Tensor& target, const Tensor& variance,
                     const GaussianOptions& options = {});
 

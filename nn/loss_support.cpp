@@ -1,9 +1,12 @@
+#include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/gather.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/nn/loss_support.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 
 namespace cadena::nn {
@@ -33,10 +36,48 @@ void check_option(const char* loss, const char* option, double value, double lea
   }
 }
 
+void check_margin(const char* loss, double margin) {
+  if (!std::isfinite(margin)) {
+    fail("{}: expected a finite margin, got {}", loss, margin);
+  }
+}
+
+void check_range(const char* loss, const char* what, const Tensor& x, double low, double high,
+                 const char* bounds) {
+  constexpr std::int64_t piece = 65536;
+  const Tensor values = (is_floating(x.dtype()) ? x : x.to(float32)).detach().contiguous();
+  dispatch_floating(values.dtype(), loss, [&]<class T>() {
+    const std::span<const T> all = values.data<T>();
+    const T least = static_cast<T>(low), most = static_cast<T>(high);
+    const auto is_outside = [=](T value) { return (value < least) | (value > most); };
+    std::atomic<bool> outside = false;
+    parallel_for(std::ssize(all), piece, [&](std::int64_t begin, std::int64_t end) {
+      bool any = false;
+      for (std::int64_t i = begin; i < end; ++i) {
+        any |= is_outside(all[static_cast<std::size_t>(i)]);
+      }
+      if (any) {
+        outside = true;
+      }
+    });
+    if (outside) {
+      const auto first = std::find_if(all.begin(), all.end(), is_outside);
+      fail("{}: the {} is {} (element {}), {}", loss, what, *first, first - all.begin(), bounds);
+    }
+  });
+}
+
 Tensor numeric(const Tensor& target, const Tensor& prediction) {
   return is_floating(target.dtype()) || !is_floating(prediction.dtype())
              ? target
              : target.to(prediction.dtype());
+}
+
+Tensor signs(const char* loss, const Tensor& target, const Tensor& prediction) {
+  if (target.dtype() == boolean || target.dtype() == uint8) {
+    fail("{}: expected targets of 1 or -1, which {} cannot be", loss, name(target.dtype()));
+  }
+  return numeric(target, prediction);
 }
 
 Tensor of_examples(const Tensor& losses) {

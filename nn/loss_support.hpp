@@ -15,8 +15,18 @@ void check_shape_of(const char* loss, const char* what, const Tensor& x, const S
 /// Error unless the option is finite and at least `least`.
 void check_option(const char* loss, const char* option, double value, double least);
 
+/// Error if the margin is not finite.
+void check_margin(const char* loss, double margin);
+/// Error if an element is outside [low, high], which `bounds` says in words. NaN passes: the loss
+/// shows it.
+void check_range(const char* loss, const char* what, const Tensor& x, double low, double high,
+                 const char* bounds);
+
 /// Targets that are integers or booleans as numbers of the prediction's dtype.
 Tensor numeric(const Tensor& target, const Tensor& prediction);
+
+/// Targets of 1 or -1 as `numeric`. Error if their dtype has no -1.
+Tensor signs(const char* loss, const Tensor& target, const Tensor& prediction);
 
 /// Summed over all dimensions but the first.
 Tensor of_examples(const Tensor& losses);

@@ -2,6 +2,9 @@
 
 #include "loss_check.hpp"
 
+#include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/ops/arithmetic.hpp>
+#include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/softmax.hpp>
 
@@ -109,6 +112,52 @@ TEST_CASE("what is ignored may be anything, and counts nowhere") {
   check_error([&] { nn::cross_entropy(x, none); }, {"cross_entropy", "label -1", "[0, 2)"});
 }
 
+TEST_CASE("what is ignored leaves no NaN in the gradients of logits and weights of any order") {
+  const double nan = std::nan("");
+  const Tensor bad = f64({{1.0, 2.0, 0.5}, {infinity, nan, -infinity}});
+  const Tensor good = f64({{1.0, 2.0, 0.5}});
+  const Tensor labels = cadena::tensor({1, -1}), label = cadena::tensor({1});
+  const Tensor weight = f64({0.5, 2.0, 1.5});
+  // The gradients of order 1 and 2 by the first example and by the weights.
+  const auto derivatives = [&](const auto& loss, const Tensor& x, const Tensor& y) {
+    const Tensor at = x.requires_grad_leaf(), w = weight.requires_grad_leaf();
+    const std::vector<Tensor> first =
+        cadena::grad(loss(at, y, w), {at, w}, {.create_graph = true, .allow_unused = true});
+    Tensor total = cadena::sum(cadena::square(first[0]));
+    if (first[1].defined()) total = total + cadena::sum(first[1]);
+    const std::vector<Tensor> second = cadena::grad(total, {at}, {});
+    Values all;
+    for (const Tensor& one : {first[0], first[1], second[0]}) {
+      if (!one.defined()) continue;
+      const Values these = values(one);
+      all.insert(all.end(), these.begin(), these.begin() + 3);  // the first row, or all weights
+      for (std::size_t i = 3; i < these.size(); ++i) CHECK(these[i] == 0);
+    }
+    return all;
+  };
+  const auto same = [&](const auto& loss) {
+    const Values got = derivatives(loss, bad, labels), expected = derivatives(loss, good, label);
+    REQUIRE(got.size() == expected.size());
+    for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(expected[i]));
+  };
+  for (double smoothing : {0.0, 0.3}) {
+    INFO("smoothing " << smoothing);
+    same([&](const Tensor& x, const Tensor& y, const Tensor&) {
+      return nn::cross_entropy(x, y, {.ignore_index = -1, .label_smoothing = smoothing});
+    });
+    same([&](const Tensor& x, const Tensor& y, const Tensor& w) {
+      return nn::cross_entropy(x, y,
+                               {.weight = w, .ignore_index = -1, .label_smoothing = smoothing});
+    });
+  }
+  const Tensor x = bad.requires_grad_leaf(), w = weight.requires_grad_leaf();
+  nn::nll(x, cadena::tensor({0, -1}),
+          {.weight = w, .ignore_index = -1, .reduction = Reduction::sum})
+      .backward();
+  CHECK(values(x.grad()) == Values{-0.5, 0, 0, 0, 0, 0});
+  CHECK(values(w.grad()) == Values{-1, 0, 0});
+}
+
 TEST_CASE("cross-entropy of soft targets with weights and smoothing") {
   const Tensor x = sample_values({3, 4}, -3, 3, 1), t = sample_values({3, 4}, 0, 1, 2);
   const Tensor weight = f64({0.5, 2.0, 1.0, 3.0});
@@ -185,6 +234,21 @@ TEST_CASE("Kullback-Leibler divergence") {
                   {sample_values({2, 3}, -2, 0, 1), sample_values({2, 3}, -2, 0, 2)});
 }
 
+TEST_CASE("Kullback-Leibler divergence of what is impossible on both sides") {
+  const Tensor log_q = cadena::tensor({std::log(0.5), std::log(0.5), -infinity},
+                                      {.dtype = cadena::float64, .requires_grad = true});
+  const Tensor p = f64({1.0, 0.0, 0.0});
+  const Tensor losses = nn::kl_div(log_q, p, {.reduction = Reduction::none});
+  check_values(losses, {std::log(2.0), 0, 0});
+  cadena::sum(losses).backward();
+  CHECK(values(log_q.grad()) == Values{-1, 0, 0});
+  const Tensor log_p = f64({0.0, -infinity, -infinity});
+  check_values(nn::kl_div(log_q, log_p, {.log_target = true, .reduction = Reduction::none}),
+               {std::log(2.0), 0, 0});
+  // What is possible, and said to be impossible.
+  CHECK(nn::kl_div(f64({-infinity}), f64({0.5})).item() == infinity);
+}
+
 TEST_CASE("focal loss, for logits of any size") {
   const Tensor z = f64({-2.0, 0.5, 3.0, -0.25}), y = f64({1.0, 1.0, 0.0, 0.0});
   const Values logits = values(z), t = values(y);
@@ -209,6 +273,8 @@ TEST_CASE("focal loss, for logits of any size") {
   CHECK(values(losses) == Values{0, 1e4, 1e4, 0});
   losses.backward(cadena::ones({4}));
   CHECK(values(huge.grad()) == Values{0, -1, 1, 0});
+  check_error([&] { nn::focal(z, y, {.alpha = 1.5}); }, {"focal", "alpha in [0, 1]", "1.5"});
+  check_error([&] { nn::focal(z, y, {.alpha = std::nan("")}); }, {"focal", "alpha", "nan"});
 }
 
 TEST_CASE("hinge and multi-class margin") {
@@ -233,6 +299,11 @@ TEST_CASE("hinge and multi-class margin") {
   check_gradients(
       [&](auto in) { return nn::multi_margin(in[0], labels, {.p = 2, .weight = in[1]}); },
       {sample_values({2, 4}, -1, 1, 1), weight});
+  const Tensor truths = cadena::tensor({true, false, true, false});
+  check_error([&] { nn::hinge(s, truths); }, {"hinge", "1 or -1", "boolean"});
+  check_error([&] { nn::hinge(s, truths.to(cadena::uint8)); }, {"hinge", "1 or -1", "uint8"});
+  check_error([&] { nn::hinge(s, y, {.margin = infinity}); }, {"hinge", "margin", "inf"});
+  check_error([&] { nn::multi_margin(x, labels, {.margin = infinity}); }, {"multi_margin", "inf"});
   check_error([&] { nn::multi_margin(x, labels, {.p = 3}); }, {"multi_margin", "3"});
   check_error([&] { nn::multi_margin(x, cadena::tensor({3, 4})); }, {"multi_margin: ", "4"});
 }

@@ -2,6 +2,8 @@
 
 #include "loss_check.hpp"
 
+#include <cadena/autograd/graph/backward.hpp>
+
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -80,11 +82,43 @@ TEST_CASE("Gauss") {
   for (double& one : full) one += 0.91893853320467274178;  // ½ ln 2π
   check_reductions(
       [&](Reduction r) { return nn::gaussian_nll(x, y, v, {.full = true, .reduction = r}); }, full);
+  check_values(nn::gaussian_nll(f64(1), f64(0), f64(2), {.reduction = Reduction::none}),
+               {of(1, 2)});
   check_values(nn::gaussian_nll(f64({1.0}), f64({0.0}), f64({0.0}), {.epsilon = 0.25}),
                {of(1, 0.25)});
   check_gradients([](auto in) { return nn::gaussian_nll(in[0], in[1], in[2]); },
                   {x, y, sample_values({2, 2}, 0.5, 2, 3)});
   check_error([&] { nn::gaussian_nll(x, y, f64({1.0, 1.0, 1.0})); }, {"gaussian_nll", "[3]"});
   check_error([&] { nn::gaussian_nll(f64(1), f64(1), v); }, {"gaussian_nll", "[2, 1]"});
+  check_error([&] { nn::gaussian_nll(x, y, f64({1.0, 1.0})); }, {"[2, 2] or [2, 1]", "got [2]"});
+  check_error([&] { nn::gaussian_nll(x, y, f64({{1.0, 1.0}})); }, {"gaussian_nll", "got [1, 2]"});
+  check_error([&] { nn::gaussian_nll(x, y, f64({1.0})); }, {"gaussian_nll", "got [1]"});
+  check_error(
+      [&] {
+        nn::gaussian_nll(x, y, f64({{1.0}, {-0.5}}));
+      },
+      {"gaussian_nll", "variance is -0.5 (element 1)", "below 0"});
   check_error([&] { nn::gaussian_nll(x, y, Tensor()); }, {"gaussian_nll", "undefined"});
+}
+
+TEST_CASE("smooth l1 of any beta keeps its digits") {
+  for (cadena::Dtype dtype : {cadena::float32, cadena::float64}) {
+    for (double beta : {1e-320, 1e-40, 1e-37, 1e-30, 1e-20, 1e-5}) {
+      INFO(name(dtype) << ", beta " << beta);
+      const Tensor x =
+          cadena::tensor({0.0, 3.0, -1e30, 1e10}, {.dtype = dtype, .requires_grad = true});
+      const Tensor losses =
+          nn::smooth_l1(x, cadena::zeros_like(x), {.beta = beta, .reduction = Reduction::none});
+      const Values got = values(losses);
+      CHECK(got[0] == 0);
+      CHECK(got[1] == Approx(3 - beta / 2).epsilon(1e-6));
+      CHECK(got[2] == Approx(1e30).epsilon(1e-6));
+      losses.backward(cadena::ones({4}, {.dtype = dtype}));
+      CHECK(values(x.grad()) == Values{0, 1, -1, 1});
+    }
+  }
+  // d² / (2 beta) where d² alone overflows.
+  const Tensor large = cadena::tensor({1e25}), target = cadena::tensor({0.0});
+  CHECK(nn::smooth_l1(large, target, {.beta = 1e30}).item() == Approx(5e19));
+  CHECK(nn::smooth_l1(large, target, {.beta = 1e300}).item() == 0);
 }

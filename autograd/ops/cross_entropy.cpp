@@ -41,13 +41,14 @@ struct CrossEntropyGradient {
     });
   }
   Gradients vjp(const Backward& b) const {
-    const Tensor logits = b.in(0), probability = softmax(logits);
-    Tensor labels = b.in(1), h = b.grad();
+    Tensor logits = b.in(0), labels = b.in(1), h = b.grad();
     if (rule.ignored) {
-      const Tensor ignored = labels == *rule.ignored;
+      const Tensor ignored = labels == *rule.ignored, row = unsqueeze(ignored, -1);
       labels = where(ignored, 0, labels);
-      h = where(unsqueeze(ignored, -1), 0.0, h);
+      h = where(row, 0.0, h);
+      logits = where(row, 0.0, logits);  // 0 times what is not finite would be NaN
     }
+    const Tensor probability = softmax(logits);
     Gradients result(4);
     if (b.needs(0)) {
       result[0] = bind(SoftmaxGradient{logits.dim() - 1}, probability, h * unsqueeze(b.in(3), -1));
@@ -145,9 +146,16 @@ Tensor label_losses(const Tensor& x, const Tensor& labels, const CrossEntropyOpt
     losses = losses * counts;
     if (smoothing > 0) {
       const Tensor uniform = full_like(x, smoothing / static_cast<double>(x.size(-1)));
-      const Tensor all = soft_losses(x, uniform, weight);
-      losses = (1 - smoothing) * losses +
-               (options.ignore_index ? where(labels == *options.ignore_index, 0.0, all) : all);
+      Tensor all;
+      if (options.ignore_index) {
+        // On both sides: the losses may not be finite, and neither may their gradients.
+        const Tensor ignored = labels == *options.ignore_index;
+        const Tensor counted = where(unsqueeze(ignored, -1), 0.0, x);
+        all = where(ignored, 0.0, soft_losses(counted, uniform, weight));
+      } else {
+        all = soft_losses(x, uniform, weight);
+      }
+      losses = (1 - smoothing) * losses + all;
     }
   }
   return options.reduction == Reduction::mean ? sum(losses) / sum(counts)
