@@ -41,11 +41,8 @@ Tensor Bilinear::operator()(const Tensor& x, const Tensor& z) const {
     fail("Bilinear: expected [..., {}] and [..., {}], got {} and {}", first, second, x.shape(),
          z.shape());
   }
-  const std::int64_t examples = numel(shape) == 0 ? 0 : numel(shape) / outputs;
-  if (examples == 0) {
-    return bias.defined() ? cadena::zeros(shape, {.dtype = x.dtype()}) + bias
-                          : cadena::zeros(shape, {.dtype = x.dtype()});
-  }
+  expected.erase(expected.size() - 1);
+  const std::int64_t examples = numel(expected);
   // x against all W_k at once, then each with its z.
   const Tensor all = reshape(permute(weight, {1, 0, 2}), {first, outputs * second});
   const Tensor halves =

@@ -4,7 +4,6 @@
 #include <cadena/nn/fields.hpp>
 
 #include <concepts>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -17,45 +16,51 @@ namespace cadena::nn {
 /// Called after a layer with its inputs and its output; a defined result takes the output's place.
 using LayerFunction = std::function<Tensor(std::span<const Tensor> inputs, const Tensor& output)>;
 
+/// Shared with the calls that are under way, which may outlast its place in the list.
 struct LayerFunctionEntry {
-  std::uint64_t id;
   LayerFunction function;
+  bool removed = false;
 };
+using LayerFunctions = std::vector<std::shared_ptr<LayerFunctionEntry>>;
 
 /// A function set on a layer; removed when this handle is destroyed. It may outlive the layer.
 class LayerHook {
  public:
   LayerHook() noexcept = default;
-  LayerHook(std::weak_ptr<std::vector<LayerFunctionEntry>> list, std::uint64_t id) noexcept
-      : list_(std::move(list)), id_(id) {}
+  LayerHook(std::weak_ptr<LayerFunctions> list, std::weak_ptr<LayerFunctionEntry> entry) noexcept
+      : list_(std::move(list)), entry_(std::move(entry)) {}
   LayerHook(LayerHook&&) noexcept = default;
   LayerHook& operator=(LayerHook&& other) noexcept;
   ~LayerHook() { remove(); }
+  /// The function is not called again, in a call of the layer that is under way either.
   void remove() noexcept;
 
  private:
-  std::weak_ptr<std::vector<LayerFunctionEntry>> list_;
-  std::uint64_t id_ = 0;
+  std::weak_ptr<LayerFunctions> list_;
+  std::weak_ptr<LayerFunctionEntry> entry_;
 };
 
-/// The hooks of one layer. They belong to the place: a copy has none, an assignment leaves those
-/// that are there, and a move takes them along.
+/// The hooks of one layer. They belong to the place: a copy has none, and an assignment leaves
+/// those that are there. A move takes them along, into a place that has none, so that a swap swaps
+/// them.
 class LayerHooks {
  public:
   LayerHooks() = default;
   LayerHooks(const LayerHooks&) noexcept {}
   LayerHooks(LayerHooks&&) noexcept = default;
   LayerHooks& operator=(const LayerHooks&) noexcept { return *this; }
-  LayerHooks& operator=(LayerHooks&&) noexcept { return *this; }
+  LayerHooks& operator=(LayerHooks&& other) noexcept;
   ~LayerHooks() = default;
 
+  /// Error for an empty function.
   LayerHook add(LayerFunction function);
   bool empty() const noexcept { return !list_ || list_->empty(); }
-  /// The output after all hooks, in the order in which they were set.
+  /// The output after all hooks, in the order in which they were set. One that is set meanwhile is
+  /// called from the next time on.
   Tensor applied(std::span<const Tensor> inputs, Tensor output) const;
 
  private:
-  std::shared_ptr<std::vector<LayerFunctionEntry>> list_;
+  std::shared_ptr<LayerFunctions> list_;
 };
 
 /// A layer that can be watched and changed from outside:
@@ -84,8 +89,8 @@ template <class Layer> class Hooked {
   /// defined Tensor that f returns (it may return nothing) takes the output's place, and gradients
   /// flow through it. For the gradient of the output set `register_hook` on it.
   template <class F>
-    requires std::invocable < F&, std::span<const Tensor>,
-  const Tensor& > [[nodiscard]] LayerHook hook(F f) {
+    requires(std::invocable<F&, std::span<const Tensor>, const Tensor&>)
+  [[nodiscard]] LayerHook hook(F f) {
     if constexpr (std::is_void_v<
                       std::invoke_result_t<F&, std::span<const Tensor>, const Tensor&>>) {
       return hooks_.add(

@@ -83,10 +83,11 @@ Fans fans(const Shape& weight) {
   return {static_cast<double>(weight[1]) * window, static_cast<double>(weight[0]) * window};
 }
 
-void zeros(Place place) { constant(place, 0); }
-void ones(Place place) { constant(place, 1); }
+void zeros(Place place) { place.cell().assign(zeros_like(place.cell().value())); }
+void ones(Place place) { place.cell().assign(ones_like(place.cell().value())); }
 void constant(Place place, double value) {
-  place.cell().assign(full_like(place.cell().value(), value));
+  const TensorOptions options = options_of(place.cell(), "constant");
+  place.cell().assign(full(place.cell().value().shape(), value, options));
 }
 
 void uniform(Place place, double low, double high, const Generator& generator) {
@@ -107,6 +108,20 @@ double normal_quantile(double p) {
 
 double normal_probability(double z) { return std::erfc(-z / std::numbers::sqrt2) / 2; }
 
+/// A normal number beyond `start` > 0 and before `start + width`, less `start`, for a uniform
+/// number in [0, 1]. For starts so large that probabilities underflow: with Φ(-z) ≈ φ(z) / z
+/// (Laplace's first term) ln Φ(-start) - ln Φ(-start - d) = d (start + d / 2) + ln(1 + d / start),
+/// which is to be the exponential number that the uniform one stands for.
+double tail_excess(double start, double width, double uniform) {
+  const auto decay = [=](double d) { return d * (start + d / 2) + std::log1p(d / start); };
+  const double wanted = -std::log1p(uniform * std::expm1(-decay(width)));
+  double d = 2 * wanted / (start + std::sqrt(start * start + 2 * wanted));  // without the logarithm
+  for (int step = 0; step < 3; ++step) {                                    // Newton's
+    d -= (decay(d) - wanted) / (start + d + 1 / (start + d));
+  }
+  return std::clamp(d, 0.0, width);
+}
+
 }  // namespace
 
 void truncated_normal(Place place, double mean, double deviation, double low, double high,
@@ -125,11 +140,13 @@ void truncated_normal(Place place, double mean, double deviation, double low, do
   const double from = sign * ((sign > 0 ? low : high) - mean) / deviation,
                to = sign * ((sign > 0 ? high : low) - mean) / deviation;
   const double least = normal_probability(from), most = normal_probability(to);
+  constexpr double far = -30;  // φ and Φ are above 1e-198 up to there
   const Shape shape = place.cell().value().shape();
   std::vector<double> values = rand(shape, {.dtype = float64}, generator).to_vector<double>();
   parallel_for(std::ssize(values), 512, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      const double z = normal_quantile(least + (most - least) * values[i]);
+      const double z = to < far ? to - tail_excess(-to, to - from, values[i])
+                                : normal_quantile(least + (most - least) * values[i]);
       values[i] = std::clamp(mean + sign * deviation * z, low, high);
     }
   });

@@ -8,8 +8,8 @@
 
 namespace cadena::nn {
 
-// Initialisers: each assigns new values to a Parameter, Buffer or Cell of a floating dtype. Without
-// a generator the numbers come from the one that manual_seed sets.
+// Initialisers: each assigns new values to a Parameter, Buffer or Cell of a floating dtype (zeros
+// and ones: of any). Without a generator the numbers come from the one that manual_seed sets.
 
 /// A Parameter, a Buffer or a Cell.
 class Place {

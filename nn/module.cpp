@@ -110,16 +110,18 @@ std::string summary(const std::vector<nn::StateEntry>& entries) {
     std::string name, shape, dtype, count;
   };
   std::vector<Row> rows{{"name", "shape", "dtype", "elements"}};
-  std::int64_t trained = 0, kept = 0, bytes = 0;
+  std::int64_t trained = 0, frozen = 0, kept = 0, bytes = 0;
   for (const nn::StateEntry& entry : entries) {
     const Tensor& value = entry.cell.value();
     const std::int64_t count = value.numel();
-    rows.push_back({entry.name, to_string(value.shape()), name(value.dtype()),
-                    grouped(count) + (entry.trainable ? "" : " (buffer)")});
+    const bool is_frozen = entry.trainable && !entry.cell.requires_grad();
+    const char* kind = !entry.trainable ? " (buffer)" : is_frozen ? " (frozen)" : "";
+    rows.push_back(
+        {entry.name, to_string(value.shape()), name(value.dtype()), grouped(count) + kind});
     for (const std::string& other : entry.other_names) {
       rows.push_back({other, to_string(value.shape()), name(value.dtype()), "= " + entry.name});
     }
-    (entry.trainable ? trained : kept) += count;
+    (!entry.trainable ? kept : is_frozen ? frozen : trained) += count;
     bytes += count * static_cast<std::int64_t>(size_of(value.dtype()));
   }
   std::size_t widths[3] = {0, 0, 0};
@@ -134,6 +136,9 @@ std::string summary(const std::vector<nn::StateEntry>& entries) {
                         row.dtype, widths[2], row.count);
   }
   text += fmt::format("total: {} trained", grouped(trained));
+  if (frozen > 0) {
+    text += fmt::format(", {} frozen", grouped(frozen));
+  }
   if (kept > 0) {
     text += fmt::format(", {} in buffers", grouped(kept));
   }

@@ -122,7 +122,8 @@ template <class Model> Model clone(const Model& model) {
 /// optimizer is made, whose states keep their dtype.
 template <class Model> void to(Model&& model, Dtype dtype) { detail::convert(state(model), dtype); }
 
-/// A table of names, shapes, dtypes and numbers of elements, with totals.
+/// A table of names, shapes, dtypes and numbers of elements, with totals. It tells buffers and
+/// frozen parameters.
 template <class Model> std::string summary(Model&& model) { return detail::summary(state(model)); }
 
 }  // namespace nn

@@ -3,12 +3,29 @@
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/nn/norm.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 namespace cadena::nn {
 namespace {
 
 void check_dtype(const char* layer, Dtype dtype) {
   if (!is_floating(dtype)) {
     fail("{}: expected float32 or float64 as dtype, got {}", layer, name(dtype));
+  }
+}
+
+/// Error unless a layer can normalise over dimensions of this shape.
+void check_shape(const char* layer, const Shape& shape) {
+  if (shape.empty() ||
+      std::any_of(shape.begin(), shape.end(), [](auto size) { return size < 0; })) {
+    fail("{}: expected one dimension or more, of sizes of at least 0, got shape {}", layer, shape);
+  }
+}
+
+void check_epsilon(const char* layer, double epsilon) {
+  if (!(epsilon >= 0) || std::isinf(epsilon)) {
+    fail("{}: expected a finite epsilon of at least 0, got {}", layer, epsilon);
   }
 }
 
@@ -28,6 +45,8 @@ void check_channels(const char* layer, const Tensor& x, std::int64_t channels) {
 LayerNorm::LayerNorm(const Shape& shape, const LayerNormOptions& options)
     : normalized_shape(shape), epsilon(options.epsilon) {
   check_dtype("LayerNorm", options.dtype);
+  check_shape("LayerNorm", shape);
+  check_epsilon("LayerNorm", epsilon);
   if (options.affine) {
     weight = Parameter(cadena::ones(shape, {.dtype = options.dtype}));
     if (options.bias) {
@@ -43,6 +62,8 @@ Tensor LayerNorm::operator()(const Tensor& x) const {
 RMSNorm::RMSNorm(const Shape& shape, const RMSNormOptions& options)
     : normalized_shape(shape), epsilon(options.epsilon) {
   check_dtype("RMSNorm", options.dtype);
+  check_shape("RMSNorm", shape);
+  check_epsilon("RMSNorm", epsilon.value_or(0));
   if (options.affine) {
     weight = Parameter(cadena::ones(shape, {.dtype = options.dtype}));
   }
@@ -55,6 +76,7 @@ Tensor RMSNorm::operator()(const Tensor& x) const {
 GroupNorm::GroupNorm(std::int64_t number, std::int64_t all, const GroupNormOptions& options)
     : groups(number), channels(all), epsilon(options.epsilon) {
   check_dtype("GroupNorm", options.dtype);
+  check_epsilon("GroupNorm", epsilon);
   if (groups < 1 || channels < 0 || channels % groups != 0) {
     fail("GroupNorm: expected groups that divide the channels, got {} and {}", groups, channels);
   }
@@ -72,6 +94,7 @@ Tensor GroupNorm::operator()(const Tensor& x) const {
 BatchNorm::BatchNorm(std::int64_t channels, const BatchNormOptions& options)
     : epsilon(options.epsilon), momentum(options.momentum) {
   check_dtype("BatchNorm", options.dtype);
+  check_epsilon("BatchNorm", epsilon);
   if (channels < 0) {
     fail("BatchNorm: expected a number of channels of at least 0, got {}", channels);
   }

@@ -14,7 +14,7 @@ struct LayerNormOptions {
   Dtype dtype = float32;
 };
 
-/// Over the last dimensions, which are `normalized_shape`.
+/// Over the last dimensions, which are `normalized_shape`. Error for none.
 class LayerNorm {
  public:
   explicit LayerNorm(const Shape& normalized_shape, const LayerNormOptions& options = {});
@@ -37,7 +37,8 @@ struct RMSNormOptions {
   Dtype dtype = float32;
 };
 
-/// By the root of the mean square over the last dimensions, which are `normalized_shape`.
+/// By the root of the mean square over the last dimensions, which are `normalized_shape`. Error for
+/// none.
 class RMSNorm {
  public:
   explicit RMSNorm(const Shape& normalized_shape, const RMSNormOptions& options = {});
@@ -86,7 +87,9 @@ struct BatchNormOptions {
 
 /// Of x [N, channels] or [N, channels, ...], over all but the channels: while training with the
 /// statistics of the batch, from which the running ones are made; in evaluation (see `eval`) with
-/// those. The running variance is divided by n - 1, the batch's by n.
+/// those. The running variance is divided by n - 1, the batch's by n. Each call while training
+/// updates the running statistics: inside of a `checkpoint`, which calls once more in backward,
+/// twice a step.
 class BatchNorm {
  public:
   explicit BatchNorm(std::int64_t channels, const BatchNormOptions& options = {});

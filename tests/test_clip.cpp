@@ -113,6 +113,10 @@ TEST_CASE("a frozen parameter is left alone until it is trained again") {
   nn::to(layer, float32);
 
   layer.weight.requires_grad(true);
+  layer.weight.set_grad(ones({1, 2}));
+  layer.weight.requires_grad(true);  // as it is
+  CHECK(values(layer.weight.grad()) == Values{1, 1});
+  layer.weight.zero_grad();
   CHECK_FALSE(layer.weight.grad().defined());
   step();
   CHECK(values(layer.weight) == values(full({1, 2}, -0.3F)));

@@ -1,4 +1,4 @@
-// Bilinear, Identity, ParameterList, normalisations as layers, hooks on layers, initialisers.
+// Bilinear, Identity, ParameterList, normalisations as layers.
 
 #include "support.hpp"
 
@@ -124,127 +124,27 @@ TEST_CASE("a ParameterList grows and tells what it has not") {
   check_error([&] { list[1]; }, {"ParameterList", "index 1", "[0, 1)"});
 }
 
-TEST_CASE("a hook sees a layer's inputs and output while its handle lives") {
-  Model model;
-  const Tensor x = ones({5, 3});
-  int calls = 0;
-  Tensor seen;
-  {
-    const nn::LayerHook hook =
-        model.hidden.hook([&](std::span<const Tensor> inputs, const Tensor& output) {
-          ++calls;
-          CHECK(inputs.size() == 1);
-          CHECK(values(inputs[0]) == values(x));
-          seen = output;
-        });
-    const Model copy = model;  // a copy is not watched
-    copy(x);
-    CHECK(calls == 0);
-    model(x);
-    CHECK(calls == 1);
-    CHECK(values(seen) == values(model.hidden.layer(x)));
-    model = nn::clone(model);
-    model(x);
-    CHECK(calls == 2);  // an assignment leaves the hooks of the place
+TEST_CASE("Bilinear of no examples or no outputs has gradients of 0") {
+  const nn::Bilinear layer(2, 3, 2), bare(2, 3, 2, {.bias = false}), none(2, 3, 0);
+  for (const nn::Bilinear* one : {&layer, &bare}) {
+    const Tensor x = zeros({0, 2}).requires_grad_leaf();
+    sum((*one)(x, zeros({0, 3}))).backward();
+    CHECK(values(one->weight.grad()) == Values(12, 0));
+    CHECK(x.grad().shape() == Shape{0, 2});
   }
-  model(x);
-  CHECK(calls == 2);
+  const Tensor x = ones({4, 2}).requires_grad_leaf();
+  const Tensor y = none(x, ones({4, 3}));
+  CHECK(y.shape() == Shape{4, 0});
+  sum(y).backward();
+  CHECK(values(x.grad()) == Values(8, 0));
 }
 
-TEST_CASE("a hook may replace the output, and gradients flow through what it gives") {
-  nn::Hooked<nn::Linear> layer(2, 1);
-  layer->weight.assign(tensor({{1.0, 2.0}}));
-  layer->bias.assign(tensor({0.0}));
-  nn::LayerHook doubled = layer.hook([](auto, const Tensor& output) { return 2 * output; });
-  const nn::LayerHook shifted = layer.hook([](auto, const Tensor& output) { return output + 1; });
-  const Tensor x = tensor({{1.0, 1.0}});
-  CHECK(layer(x).item() == 7);  // in the order in which they were set
-  layer(x).backward();
-  CHECK(values(layer->weight.grad()) == Values{2, 2});
-  doubled.remove();
-  CHECK(layer(x).item() == 4);
-  nn::LayerHook moved;
-  {
-    nn::Hooked<nn::Linear> gone(2, 1);
-    moved = gone.hook([](auto, const Tensor&) {});
-  }
-  moved.remove();  // may outlive its layer
-  // A hook that removes itself.
-  int calls = 0;
-  nn::LayerHook once;
-  once = layer.hook([&](auto, const Tensor&) { ++calls, once.remove(); });
-  layer(x);
-  layer(x);
-  CHECK(calls == 1);
-}
-
-TEST_CASE("hooks are for layers of several inputs and of any kind") {
-  nn::Hooked<nn::Bilinear> pairs(2, 2, 1);
-  std::size_t inputs = 0;
-  const nn::LayerHook hook = pairs.hook([&](auto given, const Tensor&) { inputs = given.size(); });
-  pairs(ones({3, 2}), ones({3, 2}));
-  CHECK(inputs == 2);
-  const nn::Hooked<nn::Relu> relu;
-  CHECK(relu(tensor({-1.0, 2.0}))[1].item() == 2);
-  CHECK(names(nn::named_parameters(nn::Sequential{nn::Hooked<nn::Linear>(2, 2)})) ==
-        std::vector<std::string>{"0.weight", "0.bias"});
-}
-
-TEST_CASE("initialisers by LeCun, and truncated normal") {
-  const Parameter weight(zeros({200, 300}));
-  const auto spread = [&] {
-    const Values v = values(weight);
-    double square = 0, largest = 0;
-    for (double x : v) square += x * x, largest = std::max(largest, std::abs(x));
-    return std::pair{std::sqrt(square / static_cast<double>(v.size())), largest};
-  };
-  nn::lecun_normal(weight);
-  CHECK(spread().first == Approx(1 / std::sqrt(300.0)).epsilon(0.02));
-  nn::lecun_uniform(weight);
-  CHECK(spread().first == Approx(1 / std::sqrt(300.0)).epsilon(0.02));
-  CHECK(spread().second <= std::sqrt(3.0 / 300));
-  nn::truncated_normal(weight);
-  // A standard normal within ±2 has the variance 1 - 4 φ(2) / (Φ(2) - Φ(-2)) = 0.77374.
-  CHECK(spread().first == Approx(std::sqrt(0.77374)).epsilon(0.02));
-  CHECK(spread().second <= 2);
-  CHECK(spread().second > 1.99);
-  // Far out the density falls like e^(-8 (x - 8)): the mean is 8.1214 (φ(8) / (1 - Φ(8))).
-  for (double sign : {1.0, -1.0}) {
-    nn::truncated_normal(weight, 0, 1, sign > 0 ? 8 : -20, sign > 0 ? 20 : -8);
-    const Values v = values(weight);
-    double total = 0;
-    for (double x : v) total += sign * x;
-    CHECK(total / static_cast<double>(v.size()) == Approx(8.1214).epsilon(1e-3));
-    CHECK(*std::min_element(v.begin(), v.end()) >= (sign > 0 ? 8 : -20));
-  }
-  check_error([&] { nn::truncated_normal(weight, 0, 1, 2, 2); },
-              {"truncated_normal", "low < high"});
-}
-
-TEST_CASE("initialisers: identity, sparse, gains") {
-  const Parameter weight(ones({2, 3}));
-  nn::identity(weight);
-  CHECK(values(weight) == Values{1, 0, 0, 0, 1, 0});
-  check_error([] { nn::identity(Parameter(ones({2}))); }, {"identity", "[2]"});
-  const Parameter matrix(zeros({10, 50}));
-  nn::sparse(matrix, 0.25, 2);
-  const Values v = values(matrix);
-  bool alike = true;
-  for (std::size_t column = 0; column < 50; ++column) {
-    int none = 0;
-    for (std::size_t row = 0; row < 10; ++row) {
-      none += v[row * 50 + column] == 0 ? 1 : 0;
-      alike = alike && (v[row * 50 + column] == 0) == (v[row * 50] == 0);
-    }
-    CHECK(none == 3);
-  }
-  CHECK_FALSE(alike);
-  check_error([&] { nn::sparse(matrix, 1.5); }, {"sparse", "1.5"});
-  CHECK(nn::calculate_gain("tanh") == Approx(5.0 / 3));
-  CHECK(nn::calculate_gain("relu") == Approx(std::sqrt(2.0)));
-  CHECK(nn::calculate_gain("leaky_relu", 0.2) == Approx(std::sqrt(2 / 1.04)));
-  CHECK(nn::calculate_gain("leaky_relu") == Approx(std::sqrt(2 / 1.0001)));
-  CHECK(nn::calculate_gain("selu") == 0.75);
-  CHECK(nn::calculate_gain("linear") == 1);
-  check_error([] { nn::calculate_gain("swish"); }, {"calculate_gain", "swish", "leaky_relu"});
+TEST_CASE("normalisations refuse what they cannot normalise over") {
+  check_error([] { nn::LayerNorm(Shape{}); }, {"LayerNorm", "one dimension or more", "[]"});
+  check_error([] { nn::LayerNorm({2, -3}); }, {"LayerNorm", "[2, -3]"});
+  check_error([] { nn::LayerNorm(4, {.epsilon = -1}); }, {"LayerNorm", "epsilon", "-1"});
+  check_error([] { nn::RMSNorm(Shape{}); }, {"RMSNorm", "[]"});
+  check_error([] { nn::RMSNorm(4, {.epsilon = -1}); }, {"RMSNorm", "epsilon", "-1"});
+  check_error([] { nn::GroupNorm(2, 4, {.epsilon = -1}); }, {"GroupNorm", "epsilon", "-1"});
+  check_error([] { nn::BatchNorm(4, {.epsilon = std::nan("")}); }, {"BatchNorm", "epsilon", "nan"});
 }

@@ -1,4 +1,4 @@
-// Models as values, layers, initialisers.
+// Models as values, layers.
 
 #include "support.hpp"
 
@@ -291,6 +291,11 @@ TEST_CASE("a summary lists names, shapes and totals") {
   CHECK(text.find("hidden.weight  [128, 784]  float32  100,352\n") != std::string::npos);
   CHECK(text.find("784 (buffer)") != std::string::npos);
   CHECK(text.find("total: 101,770 trained, 784 in buffers, 400.6 KiB\n") != std::string::npos);
+  Model part;
+  part.hidden.weight.requires_grad(false);
+  const std::string frozen = nn::summary(part);
+  CHECK(frozen.find("float32  100,352 (frozen)\n") != std::string::npos);
+  CHECK(frozen.find("total: 1,418 trained, 100,352 frozen, 784 in buffers,") != std::string::npos);
   CHECK(nn::summary(Tied{}).find("= encoder.weight") != std::string::npos);
   CHECK(nn::summary(nn::Relu{}).find("total: 0 trained, 0 bytes") != std::string::npos);
 }
@@ -333,64 +338,6 @@ TEST_CASE("activation layers are their functions") {
   CHECK(values(nn::Softmax{0}(x)) == std::vector<double>{1, 1, 1});
   CHECK(values(nn::LogSoftmax{}(x)) == values(cd::log_softmax(x, -1)));
   CHECK(values(nn::NormalizedLogistic{}(x)) == values(cd::normalized_logistic(x, -1)));
-}
-
-TEST_CASE("initialisers have the stated spread") {
-  CHECK(nn::fans({5, 3, 2, 2}).in == 12);
-  CHECK(nn::fans({5, 3, 2, 2}).out == 20);
-  CHECK(error_of([] { nn::fans({5}); }).find("got shape [5]") != std::string::npos);
-  const cd::Parameter weight(cd::zeros({300, 500}));
-  const auto bound = [&](double expected) {
-    const Moments m = moments(weight);
-    CHECK(m.high <= expected * (1 + 1e-6));
-    CHECK(m.high > 0.999 * expected);
-    CHECK(m.low >= -expected * (1 + 1e-6));
-    CHECK(m.low < -0.999 * expected);
-  };
-  const auto deviation = [&](double expected) {
-    CHECK(moments(weight).deviation == Approx(expected).epsilon(0.02));
-    CHECK(std::abs(moments(weight).mean) < 0.02 * expected);
-  };
-  nn::xavier_uniform(weight);
-  bound(std::sqrt(6.0 / 800));
-  nn::xavier_uniform(weight, {.gain = 2});
-  bound(2 * std::sqrt(6.0 / 800));
-  nn::xavier_normal(weight);
-  deviation(std::sqrt(2.0 / 800));
-  nn::kaiming_uniform(weight);
-  bound(std::sqrt(6.0 / 500));
-  nn::kaiming_uniform(weight, {.slope = std::sqrt(5.0)});
-  bound(1 / std::sqrt(500.0));
-  nn::kaiming_normal(weight, {.fan = nn::Fan::out});
-  deviation(std::sqrt(2.0 / 300));
-  nn::kaiming_normal(weight, {.gain = 1.0});
-  deviation(1 / std::sqrt(500.0));
-  nn::uniform(weight, -1, 1);
-  bound(1);
-  nn::normal(weight, 0, 3);
-  deviation(3);
-  nn::constant(weight.cell(), 0.5);
-  CHECK(moments(weight).low == 0.5);
-  CHECK(moments(weight).high == 0.5);
-  nn::ones(weight);
-  CHECK(moments(weight).low == 1);
-  nn::zeros(weight);
-  CHECK(moments(weight).high == 0);
-  CHECK(weight.value().requires_grad());
-  CHECK(weight.value().is_leaf());
-  const cd::Buffer steps(cd::tensor({1, 2}));
-  CHECK(error_of([&] { nn::uniform(steps, 0, 1); }).find("got int64") != std::string::npos);
-  const double nan = std::nan("");
-  CHECK(error_of([&] { nn::uniform(weight, 1, -1); }).find("got 1 and -1") != std::string::npos);
-  CHECK(error_of([&] { nn::uniform(weight, nan, 1); }).find("uniform: expected finite") == 0);
-  CHECK(error_of([&] { nn::normal(weight, 0, -1); }).find("got 0 and -1") != std::string::npos);
-  CHECK(error_of([&] { nn::normal(weight, nan, 1); }).find("normal: expected a finite mean") == 0);
-  CHECK(moments(weight).high == 0);
-  const cd::Parameter bias(cd::zeros({3}));
-  CHECK(error_of([&] { nn::xavier_uniform(bias); }).find("xavier_uniform: ") == 0);
-  CHECK(error_of([&] { nn::xavier_normal(bias); }).find("xavier_normal: ") == 0);
-  CHECK(error_of([&] { nn::kaiming_uniform(bias); }).find("kaiming_uniform: ") == 0);
-  CHECK(error_of([&] { nn::kaiming_normal(bias); }).find("kaiming_normal: ") == 0);
 }
 
 TEST_CASE("gradients of a model are checked on a float64 clone") {

@@ -92,6 +92,9 @@ void Cell::requires_grad(bool required) const {
   if (!trainable()) {
     fail("requires_grad: the cell ({} {}) is no parameter", name(value().dtype()), value().shape());
   }
+  if (required && !state_->frozen) {
+    return;
+  }
   // Also what a backward pass through a graph made before may have left meanwhile.
   detail::put_gradient(*detail::as_leaf(state_->leaf.get()), Tensor());
   state_->frozen = !required;

@@ -35,8 +35,8 @@ class Cell {
   /// cell requires a gradient, and shape and dtype are its own.
   void set_grad(const Tensor& gradient) const;
   bool requires_grad() const { return value().requires_grad(); }
-  /// Freezes a parameter (false) or makes it trained again; its gradient is dropped. Error for a
-  /// cell that is no parameter.
+  /// Freezes a parameter (false) or makes it trained again; its gradient is dropped. A parameter
+  /// that is trained anyway stays as it is. Error for a cell that is no parameter.
   void requires_grad(bool required) const;
   /// Whether it is a parameter, frozen or not.
   bool trainable() const;
@@ -92,7 +92,7 @@ template <bool trainable> class Field {
   void zero_grad() const { cell_.zero_grad(); }
   void set_grad(const Tensor& gradient) const { cell_.set_grad(gradient); }
   bool requires_grad() const { return cell_.requires_grad(); }
-  /// Freezes the parameter (false) or makes it trained again; its gradient is dropped.
+  /// Freezes the parameter (false) or makes it trained again; see Cell.
   void requires_grad(bool required) const requires trainable { cell_.requires_grad(required); }
   const Shape& shape() const { return value().shape(); }
   Dtype dtype() const { return value().dtype(); }
