@@ -62,8 +62,8 @@ struct Twins {
   Tensor operator()(const Tensor& x) const { return (*right)(cd::tanh((*left)(x))); }
 };
 
-const auto huber = cd::elementwise(
-    "huber", [](auto x) { return where(abs(x) <= 1.0, 0.5 * square(x), abs(x) - 0.5); });
+const auto pinball =
+    cd::elementwise("pinball", [](auto x) { return where(x >= 0.0, 0.9 * x, -0.1 * x); });
 
 auto scaled_tanh(double scale) {
   return cd::elementwise("scaled_tanh", [scale](auto x) { return tanh(scale * x); });
@@ -91,9 +91,10 @@ TEST_CASE("README: gradients") {
 
 TEST_CASE("adding-an-operator: a lambda with a condition, and one with a number") {
   const Tensor x = cd::tensor({-3.0, -1.0, 0.25, 1.0, 2.0}, {.dtype = cd::float64});
-  CHECK(huber(x)[0].item() == Approx(2.5));
+  CHECK(pinball(x)[0].item() == Approx(0.3));
+  CHECK(pinball(x)[4].item() == Approx(1.8));
   CHECK(scaled_tanh(2)(x)[2].item() == Approx(std::tanh(0.5)));
-  const auto report = cd::gradcheck([](auto in) { return huber(in[0]); }, {x}, {.order = 2});
+  const auto report = cd::gradcheck([](auto in) { return pinball(in[0]); }, {x}, {.order = 2});
   CHECK(report.passed());
   const auto f = scaled_tanh(0.5);
   CHECK(cd::gradcheck([&](auto in) { return f(in[0]); }, {x}, {.order = 2}).passed());
@@ -245,8 +246,19 @@ TEST_CASE("custom-models: frozen parameters, hooks, clipping") {
       });
   const cd::nn::LayerHook clipped =
       model.hidden.hook([](auto, const Tensor& output) { return cd::clamp(output, -1, 1); });
+  double steepest = 0;
+  cd::HookHandle of_gradient;
+  const cd::nn::LayerHook watched = model.hidden.hook([&](auto, const Tensor& output) {
+    if (output.requires_grad()) {  // not under NoGrad, say
+      of_gradient = cd::register_hook(output, [&](const Tensor& gradient) {
+        steepest = cd::amax(cd::abs(gradient)).item();
+        return Tensor();
+      });
+    }
+  });
   cd::nn::cross_entropy(model(images), labels).backward();
   CHECK(largest > 0);
+  CHECK(steepest > 0);
   const Tensor norm = cd::optim::clip_grad_norm(cd::nn::parameters(model), 1.0);
   cd::optim::clip_grad_value(cd::nn::parameters(model), 0.1);
   CHECK(norm.item() > 0);
