@@ -41,6 +41,20 @@ template <class T> Outcome first_bad_pivot(Matrix<T> a) {
   return static_cast<Outcome>(a.rows() - 1);  // only rounding tells it from a positive one
 }
 
+/// Makes the largest element of each column of the order of 1, exactly, so that no square over- or
+/// underflows; what to multiply column j by to have it back is 2^exponents[j].
+template <class T>
+void scale_columns(Matrix<T>& a, Eigen::Matrix<int, Eigen::Dynamic, 1>& exponents) {
+  for (Eigen::Index j = 0; j < a.cols(); ++j) {
+    const T largest = a.col(j).cwiseAbs().maxCoeff();
+    exponents[j] = 0;
+    if (largest > 0 && std::isfinite(largest)) {
+      exponents[j] = std::ilogb(largest);
+      a.col(j) = a.col(j).unaryExpr([&](T x) { return std::ldexp(x, -exponents[j]); });
+    }
+  }
+}
+
 }  // namespace
 
 template <class Arch, class T>
@@ -132,13 +146,20 @@ void qr(Range range, std::int64_t rows, std::int64_t columns, const T* a, T* q, 
   const std::int64_t k = rows < columns ? rows : columns;
   Matrix<T> matrix(rows, columns), left(rows, k), right(k, columns);
   Eigen::HouseholderQR<Matrix<T>> factors(rows, columns);
+  Eigen::Matrix<int, Eigen::Dynamic, 1> exponents(columns);
   for (std::int64_t i = range.begin; i < range.end; ++i) {
     matrix = item(a, i, rows, columns);
+    if (rows > 0) {
+      scale_columns<T>(matrix, exponents);
+    }
     factors.compute(matrix);
     left.setIdentity();
     left.applyOnTheLeft(factors.householderQ());
     right.setZero();
     right.template triangularView<Eigen::Upper>() = factors.matrixQR().topRows(k);
+    for (Eigen::Index j = 0; j < right.cols() && k > 0; ++j) {
+      right.col(j) = right.col(j).unaryExpr([&](T x) { return std::ldexp(x, exponents[j]); });
+    }
     for (Eigen::Index j = 0; j < k; ++j) {
       if (right(j, j) < 0) {
         right.row(j) = -right.row(j);

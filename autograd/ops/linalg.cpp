@@ -19,6 +19,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <string_view>
 
 namespace cadena {
 namespace ops {
@@ -53,21 +54,30 @@ template <class T> double one_norm(std::span<const T> matrix, std::int64_t n) {
   return largest;
 }
 
-/// Which matrices are so close to singular that det(A)·A^-T has lost the digits of the cofactors.
-/// Those with infinite or NaN elements are not among them.
-std::vector<std::int64_t> singular_among(const Tensor& x, const Tensor& inverses) {
-  const Tensor matrices = contiguous(x.detach()), inverted = contiguous(inverses.detach());
+/// Whether det(A)·A^-T has lost the digits of the cofactors, or some of them altogether. Not so for
+/// matrices with infinite or NaN elements, which have none.
+template <class T>
+bool loses_cofactors(std::span<const T> matrix, std::span<const T> inverse, T det, std::int64_t n) {
+  const double most = std::pow(std::numeric_limits<T>::epsilon(), -2.0 / 3);
+  const double norm = one_norm<T>(matrix, n);
+  return std::isfinite(norm) && (!(norm * one_norm<T>(inverse, n) <= most) || !std::isnormal(det));
+}
+
+/// The matrices of a batch for which the above holds.
+std::vector<std::int64_t> losing_among(const Tensor& x, const Tensor& inverses,
+                                       const Tensor& dets) {
+  const Tensor matrices = contiguous(x.detach()), inverted = contiguous(inverses.detach()),
+               values = contiguous(dets.detach());
   const std::int64_t n = x.size(-1), size = n * n;
   std::vector<std::int64_t> result;
   dispatch_floating(x.dtype(), "det", [&]<class T>() {
-    const double most = std::pow(std::numeric_limits<T>::epsilon(), -2.0 / 3);
     for (std::int64_t i = 0; size > 0 && i < x.numel() / size; ++i) {
       const auto part = [&](const Tensor& tensor) {
         return tensor.data<T>().subspan(static_cast<std::size_t>(i * size),
                                         static_cast<std::size_t>(size));
       };
-      const double norm = one_norm<T>(part(matrices), n);
-      if (std::isfinite(norm) && !(norm * one_norm<T>(part(inverted), n) <= most)) {
+      if (loses_cofactors<T>(part(matrices), part(inverted),
+                             values.data<T>()[static_cast<std::size_t>(i)], n)) {
         result.push_back(i);
       }
     }
@@ -83,6 +93,64 @@ Tensor singular_cofactors(const Tensor& matrix) {
       recording && matrix.requires_grad() ? matrix : matrix.detach().requires_grad_leaf());
   const Tensor result = cadena::detail::partial_of(singular_det(at), at);
   return recording ? result : result.detach();
+}
+
+/// 2^exponents of shape [rows, columns].
+Tensor powers_of_2(const std::vector<int>& exponents, const Shape& shape, Dtype dtype) {
+  std::vector<double> values;
+  for (int exponent : exponents) {
+    values.push_back(std::ldexp(1.0, exponent));
+  }
+  return from_vector(values, shape).to(dtype);
+}
+
+/// d det / dA of one finite matrix, through a matrix whose rows and columns are of the order of 1:
+/// what is singular in digits may have been badly scaled alone. By powers of 2, so nothing is
+/// rounded.
+Tensor scaled_cofactors(const Tensor& matrix) {
+  const std::int64_t n = matrix.size(0);
+  const std::vector<double> a = matrix.to_vector<double>();
+  const int limit = matrix.dtype() == float32 ? 126 : 1022;  // 2^±limit are normal numbers
+  std::vector<int> rows, columns, first, second;
+  const auto exponent_of = [&](double largest) {
+    return largest > 0 ? std::clamp(-std::ilogb(largest), -limit, limit) : 0;
+  };
+  const auto at = [&](std::int64_t i, std::int64_t j) {
+    return std::abs(a[static_cast<std::size_t>(i * n + j)]);
+  };
+  int total = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    double largest = 0;
+    for (std::int64_t j = 0; j < n; ++j) {
+      largest = std::max(largest, at(i, j));
+    }
+    rows.push_back(exponent_of(largest));
+    total += rows.back();
+  }
+  for (std::int64_t j = 0; j < n; ++j) {
+    double largest = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      largest = std::max(largest, std::ldexp(at(i, j), rows[static_cast<std::size_t>(i)]));
+    }
+    columns.push_back(exponent_of(largest));
+    total += columns.back();
+  }
+  for (int row : rows) {
+    for (int column : columns) {
+      // In two factors, for 2^exponent alone may be out of range where the product is not.
+      const int exponent = std::clamp(row + column - total, -2 * limit, 2 * limit);
+      first.push_back(exponent / 2);
+      second.push_back(exponent - exponent / 2);
+    }
+  }
+  const Tensor scaled = matrix * powers_of_2(rows, {n, 1}, matrix.dtype()) *
+                        powers_of_2(columns, {1, n}, matrix.dtype());
+  const Tensor inverse = inverse_or_infinite(scaled), value = regular_det(scaled);
+  const Tensor cofactors = losing_among(scaled, inverse, value).empty()
+                               ? value * transpose(inverse)
+                               : singular_cofactors(scaled);
+  return cofactors * powers_of_2(first, {n, n}, matrix.dtype()) *
+         powers_of_2(second, {n, n}, matrix.dtype());
 }
 
 struct Det {
@@ -104,7 +172,7 @@ struct Det {
     const Tensor& x = b.in(0);
     const Tensor inverses = inverse_or_infinite(x);
     const std::vector<std::int64_t> singular =
-        regular ? std::vector<std::int64_t>() : singular_among(x, inverses);
+        regular ? std::vector<std::int64_t>() : losing_among(x, inverses, b.out());
     if (singular.empty()) {
       return {as_factors(b.grad() * b.out()) * transpose(inverses)};
     }
@@ -126,7 +194,7 @@ struct Det {
     const Tensor regular = as_factors(g * value) * transpose(inverse_or_infinite(safe));
     std::vector<Tensor> others;
     for (const std::int64_t i : singular) {
-      others.push_back(select(g, 0, i) * singular_cofactors(select(x, 0, i)));
+      others.push_back(select(g, 0, i) * scaled_cofactors(select(x, 0, i)));
     }
     return reshape(index_add(where(is_singular, 0.0, regular), 0, places, stack(others)),
                    b.in(0).shape());
@@ -134,6 +202,7 @@ struct Det {
 };
 
 struct SlogDet {
+  const char* caller;  ///< Whom errors speak of.
   static constexpr Doc doc{"slogdet", "sign of det A and ln |det A|",
                            "the sign's derivative is 0; none for a singular matrix"};
   static constexpr Keep keep = Keep::inputs;
@@ -153,9 +222,9 @@ struct SlogDet {
     });
   }
   Gradients vjp(const Backward& b) const {
-    return {as_factors(b.grad(1)) * transpose(inverse_in_gradient(doc.name, b.in(0)))};
+    return {as_factors(b.grad(1)) * transpose(inverse_in_gradient(caller, b.in(0)))};
   }
-  bool operator==(const SlogDet&) const = default;
+  bool operator==(const SlogDet& other) const { return std::string_view(caller) == other.caller; }
 };
 
 }  // namespace
@@ -169,15 +238,20 @@ Tensor det(const Tensor& x) {
   return bind(ops::Det{}, x);
 }
 
-SignLogDet slogdet(const Tensor& x) {
-  ops::check_square("slogdet", x);
-  Tensors both = bind_all(ops::SlogDet{}, {&x, 1});
+namespace {
+
+SignLogDet slogdet_for(const char* operation, const Tensor& x) {
+  ops::check_square(operation, x);
+  const Tensors both = bind_all(ops::SlogDet{operation}, {&x, 1});
   return {both[0], both[1]};
 }
 
+}  // namespace
+
+SignLogDet slogdet(const Tensor& x) { return slogdet_for("slogdet", x); }
+
 Tensor logdet(const Tensor& x) {
-  ops::check_square("logdet", x);
-  const SignLogDet both = slogdet(x);
+  const SignLogDet both = slogdet_for("logdet", x);
   return both.logabsdet + log(both.sign.detach());
 }
 

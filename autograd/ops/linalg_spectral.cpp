@@ -11,6 +11,7 @@
 #include <cadena/autograd/ops/product.hpp>
 
 #include <algorithm>
+#include <string_view>
 
 namespace cadena {
 namespace ops {
@@ -25,6 +26,7 @@ Tensor quotient_unless(const Tensor& none, const Tensor& a, const Tensor& b) {
 Tensor no_pair(const Tensor& x) { return (x.detach() == 0.0) & (transpose(x.detach()) == 0.0); }
 
 struct EighOperator {
+  const char* caller;  ///< Whom errors speak of.
   static constexpr Doc doc{"eigh", "(A + A^T) / 2 = V diag(w) V^T",
                            "none for eigenvectors of equal eigenvalues"};
   static constexpr Keep keep = Keep::outputs;
@@ -37,7 +39,7 @@ struct EighOperator {
     const Shape& shape = in[0].shape();
     if (in[0].numel() > 0) {
       dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
-        check_spectrum(doc.name, shape,
+        check_spectrum(caller, shape,
                        kernels::eigh<T>(numel(batch_of(shape)), shape.back(), in[0].data<T>(),
                                         out[0].data<T>(), out[1].data<T>()));
       });
@@ -54,10 +56,13 @@ struct EighOperator {
     const Tensor inner = where(on_diagonal, unsqueeze(b.grad(0), -1), between);
     return {matmul(matmul(v, inner), transpose(v))};
   }
-  bool operator==(const EighOperator&) const = default;
+  bool operator==(const EighOperator& other) const {
+    return std::string_view(caller) == other.caller;
+  }
 };
 
 struct SvdOperator {
+  const char* caller;  ///< Whom errors speak of.
   static constexpr Doc doc{"svd", "A = U diag(s) V^T",
                            "none for vectors of equal singular values; U diag(g) V^T for a "
                            "singular value of 0, a kink"};
@@ -76,7 +81,7 @@ struct SvdOperator {
     if (in[0].numel() > 0) {
       dispatch_floating(in[0].dtype(), doc.name, [&]<class T>() {
         check_spectrum(
-            doc.name, shape,
+            caller, shape,
             kernels::svd<T>(numel(batch_of(shape)), shape[shape.size() - 2], shape.back(),
                             in[0].data<T>(), out[0].data<T>(), out[1].data<T>(), out[2].data<T>()));
       });
@@ -88,11 +93,16 @@ struct SvdOperator {
     const std::int64_t m = u.size(-2), n = vh.size(-1), k = s.size(-1);
     const Tensor wu = matmul(transpose(u), to_u), wv = matmul(vh, to_v);
     const Tensor along = unsqueeze(s, -2), down = unsqueeze(s, -1);  // s_j, s_i
-    const Tensor distance = (along - down) * (along + down);
+    // Of (s_j^2 - s_i^2), whose squares could over- or underflow, one factor at a time.
+    const Tensor distance = along - down, both = along + down;
+    const Tensor no_both = both.detach() == 0.0;
     const Tensor on_diagonal = diagonal_mask(k);
     const Tensor none = on_diagonal | ((distance.detach() == 0.0) & no_pair(wu) & no_pair(wv));
     const Tensor between =
-        quotient_unless(none, (wu - transpose(wu)) * along + down * (wv - transpose(wv)), distance);
+        quotient_unless(none,
+                        (wu - transpose(wu)) * quotient_unless(no_both & none, along, both) +
+                            (wv - transpose(wv)) * quotient_unless(no_both & none, down, both),
+                        distance);
     const Tensor inner = where(on_diagonal, unsqueeze(b.grad(1), -1), between);
     Tensor result = matmul(matmul(u, inner), vh);
     // What flows to directions outside of those that U or V span.
@@ -108,33 +118,41 @@ struct SvdOperator {
     }
     return {result};
   }
-  bool operator==(const SvdOperator&) const = default;
+  bool operator==(const SvdOperator& other) const {
+    return std::string_view(caller) == other.caller;
+  }
 };
 
 }  // namespace
 }  // namespace ops
 
+namespace {
+
+Tensors eigh_for(const char* operation, const Tensor& x) {
+  ops::check_square(operation, x);
+  return bind_all(ops::EighOperator{operation}, {&x, 1});
+}
+
+Tensors svd_for(const char* operation, const Tensor& x) {
+  ops::check_matrices(operation, x);
+  return bind_all(ops::SvdOperator{operation}, {&x, 1});
+}
+
+}  // namespace
+
 Eigh eigh(const Tensor& x) {
-  ops::check_square("eigh", x);
-  const Tensors both = bind_all(ops::EighOperator{}, {&x, 1});
+  const Tensors both = eigh_for("eigh", x);
   return {both[0], both[1]};
 }
 
-Tensor eigvalsh(const Tensor& x) {
-  ops::check_square("eigvalsh", x);
-  return eigh(x).eigenvalues;
-}
+Tensor eigvalsh(const Tensor& x) { return eigh_for("eigvalsh", x)[0]; }
 
 Svd svd(const Tensor& x) {
-  ops::check_matrices("svd", x);
-  const Tensors all = bind_all(ops::SvdOperator{}, {&x, 1});
+  const Tensors all = svd_for("svd", x);
   return {all[0], all[1], all[2]};
 }
 
-Tensor svdvals(const Tensor& x) {
-  ops::check_matrices("svdvals", x);
-  return svd(x).s;
-}
+Tensor svdvals(const Tensor& x) { return svd_for("svdvals", x)[1]; }
 
 void ops::list_spectra(OpList& list) {
   const auto of = [](auto f) -> OperatorCall {
