@@ -70,8 +70,7 @@ bool tell(std::string& text, const char* what, std::size_t index, const Tensor& 
 
 constexpr const char* from_elsewhere =
     "data, a function that creates tensors, an optimizer or assign, or an operator that was "
-    "allowed "
-    "to make it or that no AnomalyMode saw";
+    "allowed to make it or that no AnomalyMode saw";
 
 /// Whether an infinity was stated: a C++ number that is one. `where` is given it repeated.
 bool stated(const Operator& op, std::span<const Tensor* const> inputs) {
