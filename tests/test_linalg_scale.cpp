@@ -80,7 +80,7 @@ TEST_CASE("second derivatives of det of a badly scaled matrix") {
 }
 
 TEST_CASE("qr of columns whose squares over- and underflow") {
-  const auto check = [](Dtype dtype, std::vector<double> sizes, double tolerance) {
+  const auto check = [](Dtype dtype, const std::vector<double>& sizes, double tolerance) {
     const Tensor well = rand({4, 3}, {.dtype = float64}, Generator(5)).to(dtype);
     const Tensor factors = from_vector(sizes, {1, 3}).to(dtype);
     const auto [q, r] = qr(well);
