@@ -52,15 +52,23 @@ ROWS = (
     Row("cross_entropy", "softmax + cross-entropy 8192×1024, with gradient", "compute", "ms",
         rest=True),
     Row("elementwise_chain", "sum(tanh(2x+1)·σ(x) + exp(−exp(x²))), 4M, with gradient", "compute",
-        "ms"),
+        "ms", remark="Run operator by operator, each of its 14 results and gradients goes through "
+        "memory: multiplications and additions take more than half of the time (`perf record`), "
+        "the transcendental functions a third."),
     Row("layer_norm", "layer norm 4096×1024, forward + backward", "stream", "ms"),
     Row("products_batched", "1000 products of 16×16, batched", "product", "µs"),
     Row("products_single", "1000 products of 16×16, one by one", "overhead", "µs"),
     Row("sum_axis_0", "sum over axis 0 of 64×256×1024", "stream", "ms"),
     Row("sum_axis_1", "sum over axis 1 of 64×256×1024", "stream", "ms"),
     Row("sum_axis_2", "sum over axis 2 of 64×256×1024", "stream", "ms"),
-    Row("sum_all", "sum over all of 64×256×1024", "stream", "ms"),
-    Row("gather_scatter", "gather, then scatter_add, along axis 0 of 4096×1024", "stream", "ms"),
+    Row("sum_all", "sum over all of 64×256×1024", "stream", "ms",
+        remark="This one and the row above read 64 MiB once and compute next to nothing: both "
+        "libraries run at the speed of memory, as the limit does, and which is ahead changes from "
+        "run to run. Prefetching a page ahead was tried and made it slower."),
+    Row("gather_scatter", "gather, then scatter_add, along axis 0 of 4096×1024", "stream", "ms",
+        remark="The indices are random: each element is on another line of the cache than the one "
+        "before, which no stream knows. 40% of the time is the ordered sum in float64, which "
+        "gives the same bits on any number of threads, a quarter the gather (`perf record`)."),
     Row("chain_1m", "chain of 1M nodes: built, differentiated, destroyed", "overhead", "ms"),
     Row("node_memory", "memory per node of that chain, values included", "overhead", "bytes"),
 )
