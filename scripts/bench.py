@@ -52,7 +52,7 @@ ROWS = (
     Row("cross_entropy", "softmax + cross-entropy 8192×1024, with gradient", "compute", "ms",
         rest=True),
     Row("elementwise_chain", "sum(tanh(2x+1)·σ(x) + exp(−exp(x²))), 4M, with gradient", "compute",
-        "ms", remark="Run operator by operator, each of its 14 results and gradients goes through "
+        "ms", remark="Run operator by operator, each result and each gradient goes through "
         "memory: multiplications and additions take more than half of the time (`perf record`), "
         "the transcendental functions a third."),
     Row("layer_norm", "layer norm 4096×1024, forward + backward", "stream", "ms"),
