@@ -58,14 +58,14 @@ struct Product {
 
 /// Calls body(begin, end) for pieces of [0, count) of at least `grain` elements or so.
 template <class Body> void parallel(std::int64_t count, std::int64_t grain, const Body& body) {
-  tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, count, grain),
+  tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, count, static_cast<std::size_t>(grain)),
                     [&](const auto& range) { body(range.begin(), range.end()); });
 }
 
 /// The sum of what body(begin, end) gives for such pieces.
 template <class Body> float parallel_sum(std::int64_t count, std::int64_t grain, const Body& body) {
   return tbb::parallel_reduce(
-      tbb::blocked_range<std::int64_t>(0, count, grain), 0.0f,
+      tbb::blocked_range<std::int64_t>(0, count, static_cast<std::size_t>(grain)), 0.0f,
       [&](const auto& range, float sum) { return sum + body(range.begin(), range.end()); },
       std::plus<>());
 }

@@ -22,7 +22,6 @@ namespace {
 
 using namespace cadena;
 
-constexpr TensorOptions wide{.dtype = float64};
 constexpr int million = 1'000'000;
 
 Tensor variable(double value) { return full({}, value, {.dtype = float64, .requires_grad = true}); }

@@ -42,8 +42,8 @@ bool all_finite(const Tensor& x) {
 
 /// Value, gradient, Hessian and a third derivative of sum(weights · f) and sum(weights · g) agree.
 void check_same_function(const TensorFunction& f, const TensorFunction& g, const Tensor& x) {
-  const auto scalar = [&x](const TensorFunction& h) -> TensorFunction {
-    return [&x, h](const Tensor& y) {
+  const auto scalar = [](const TensorFunction& h) -> TensorFunction {
+    return [h](const Tensor& y) {
       const Tensor value = h(y);
       return sum(value * sample_values(value.shape(), 0.5, 2, 99));
     };

@@ -254,7 +254,7 @@ TEST_CASE("undefined tensors are refused everywhere") {
       [&] { none + one; },
       [&] { one* none; },
       [&] { exp(none); },
-      [&] { none < one; },
+      [&] { static_cast<void>(none < one); },
       [&] { where(none, one, one); },
       [&] { sum(none); },
       [&] { reshape(none, {1}); },

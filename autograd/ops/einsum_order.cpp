@@ -182,8 +182,10 @@ class Greedy {
         }
       }
     }
-    std::stable_sort(found.begin(), found.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.price < b.price; });
+    std::sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) {
+      return std::tie(a.price, a.pair.first, a.pair.second) <
+             std::tie(b.price, b.pair.first, b.pair.second);
+    });
     return found;
   }
 
