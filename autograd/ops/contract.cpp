@@ -181,7 +181,7 @@ void ops::list_contractions(OpList& list) {
   list.add({{"tensordot", "z[i, j] = sum_k x[i, k] y[k, j], i, j and k of many dimensions"},
             {{"two axes", {values({2, 3, 4}, 11), values({3, 4, 2}, 12)}, counted(2)},
              {"one axis", {values({2, 3}, 13), values({3, 2, 2}, 14)}, counted(1)},
-             {"no axes", {values({2, 3}, 15), values({2}, 16)}, counted(0)},
+             {"no axes", {values({2, 3}, 15), values({2}, 16)}, counted(0), true, false},
              {"0-d", {values({}, 17), values({2}, 18)}, counted(0)},
              {"pairs, negative ones too",
               {values({2, 3, 4}, 19), values({4, 2, 5}, 20)},
@@ -200,16 +200,17 @@ void ops::list_contractions(OpList& list) {
              {"outer axes", {values({3, 2, 3}, 35)}, tracing(0, 0, 2)},
              {"beyond the corner", {values({2, 3}, 36)}, tracing(3, 0, 1)},
              {"empty", {values({0, 3}, 0)}, tracing(0, 0, 1)}}});
-  list.add({{"kron", "z[i q + k, j r + l] = x[i, j] y[k, l], y [q, r]"},
-            {{"matrices", {values({2, 3}, 41), values({3, 2}, 42)}, of_two(kron), true, false},
-             {"matrix and vector", {values({2, 2}, 43), values({3}, 44)}, of_two(kron)},
-             {"three dimensions",
-              {values({2, 1, 2}, 45), values({1, 2, 2}, 46)},
-              of_two(kron),
-              true,
-              false},
-             {"0-d", {values({}, 47), values({2}, 48)}, of_two(kron)},
-             {"empty", {values({0, 2}, 0), values({2, 2}, 49)}, of_two(kron)}}});
+  list.add(
+      {{"kron", "z[i q + k, j r + l] = x[i, j] y[k, l], y [q, r]"},
+       {{"matrices", {values({2, 3}, 41), values({3, 2}, 42)}, of_two(kron), true, false},
+        {"matrix and vector", {values({2, 2}, 43), values({3}, 44)}, of_two(kron), true, false},
+        {"three dimensions",
+         {values({2, 1, 2}, 45), values({1, 2, 2}, 46)},
+         of_two(kron),
+         true,
+         false},
+        {"0-d", {values({}, 47), values({2}, 48)}, of_two(kron)},
+        {"empty", {values({0, 2}, 0), values({2, 2}, 49)}, of_two(kron)}}});
 }
 
 }  // namespace cadena

@@ -100,10 +100,11 @@ void ops::list_embedding(OpList& list) {
   const Tensor tokens = tensor({{2, 0, 2}, {1, 2, 0}});
   list.add(
       {Embedding::doc,
-       {{"repeated rows", {tokens, table({3, 2}, 1)}, looking_up({})},
-        {"padding", {tokens, table({4, 2}, 2)}, looking_up(2), false},
-        {"padding from the end", {tokens, table({4, 2}, 3)}, looking_up(-4), false},
-        {"strided", {transpose(tokens), transpose(table({3, 3}, 4))}, looking_up({})},
+       {{"repeated rows", {tokens, table({3, 2}, 1)}, looking_up({}), true, false},
+        {"padding", {tokens, table({4, 2}, 2)}, looking_up(2), false, false},
+        {"padding from the end", {tokens, table({4, 2}, 3)}, looking_up(-4), false, false},
+        {"strided", {transpose(tokens), transpose(table({3, 3}, 4))}, looking_up({}), true, false},
+        {"rows of one number", {tokens, table({3, 1}, 8)}, looking_up({})},
         {"0-d index", {tensor(1), table({3, 2}, 5)}, looking_up({})},
         {"no index", {zeros({2, 0}, {.dtype = Dtype::int64}), table({3, 2}, 6)}, looking_up(0)},
         {"rows of nothing", {tokens, table({3, 0}, 7)}, looking_up({})}}});
