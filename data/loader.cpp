@@ -1,5 +1,5 @@
 #include <cadena/autograd/core/modes.hpp>
-#include <cadena/autograd/core/random.hpp>
+#include <cadena/autograd/ops/random.hpp>
 #include <cadena/data/loader.hpp>
 
 #include <algorithm>

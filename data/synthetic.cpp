@@ -1,5 +1,5 @@
-#include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
+#include <cadena/autograd/ops/random.hpp>
 #include <cadena/data/synthetic.hpp>
 
 #include <cmath>

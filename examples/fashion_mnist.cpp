@@ -33,6 +33,7 @@ struct Options {
   std::optional<int> threads;
   std::optional<double> lr;
   double dropout = 0;
+  bool eager = false;
 };
 
 struct Mlp {
@@ -125,11 +126,24 @@ Score evaluate(Mlp& model, const cd::data::TensorDataset& data, std::size_t clas
   return score;
 }
 
+struct Step {
+  Tensor loss, hits;
+};
+
 void train(Mlp& model, const Task& task, const Options& options) {
   const auto optimizer = make_optimizer(options, model);
   cd::data::Loader loader(task.train, {.batch_size = options.batch_size,
                                        .shuffle = true,
                                        .seed = static_cast<std::uint64_t>(options.seed)});
+  const auto training_step = [&](const Tensor& inputs, const Tensor& targets) {
+    const Tensor logits = model(inputs);
+    const Tensor loss = cd::nn::cross_entropy(logits, targets);
+    optimizer->zero_grad();
+    loss.backward();
+    optimizer->step();
+    return Step{loss.detach(), cd::sum(cd::argmax(logits.detach(), -1) == targets)};
+  };
+  const auto compiled_step = cd::compile(training_step);
   const double lr = optimizer->lr();
   Progress progress(options.epochs, task.train.size(), task.unit);
   const auto all_steps = static_cast<double>(options.epochs * loader.size());
@@ -138,12 +152,8 @@ void train(Mlp& model, const Task& task, const Options& options) {
     for (const auto& [inputs, targets] : loader) {
       // The rate falls linearly to a twentieth, which is worth about half a point of accuracy.
       optimizer->set_lr(lr * (1 - 0.95 * static_cast<double>(step++) / all_steps));
-      const Tensor logits = model(inputs);
-      const Tensor loss = cd::nn::cross_entropy(logits, targets);
-      optimizer->zero_grad();
-      loss.backward();
-      optimizer->step();
-      const Tensor hits = cd::sum(cd::argmax(logits.detach(), -1) == targets);
+      const auto [loss, hits] =
+          options.eager ? training_step(inputs, targets) : compiled_step(inputs, targets);
       progress.batch(targets.numel(), loss.item(), hits.item<std::int64_t>());
     }
     progress.epoch_ends(evaluate(model, task.test, task.classes.size()).accuracy());
@@ -213,6 +223,8 @@ Options parse(int argc, char** argv) {
   add("dropout", po::value(&options.dropout)->default_value(0.1, "0.1"), "rate of dropout");
   add("seed", po::value(&options.seed)->default_value(0), "of weights, order and dropout");
   add("threads", po::value<int>(), "number of threads; by default all");
+  add("eager", po::bool_switch(&options.eager),
+      "run training steps operator by operator instead of as one compiled program");
   add("save", po::value(&options.save)->default_value("fashion_mnist.safetensors"),
       "file for the trained model; --save \"\" saves none");
   const po::parsed_options parsed = po::parse_command_line(argc, argv, description);

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <cadena/autograd/core/aggregate.hpp>
 #include <cadena/autograd/core/cell.hpp>
-#include <cadena/nn/aggregate.hpp>
 #include <cadena/nn/mode.hpp>
 
 #include <algorithm>

@@ -1,10 +1,10 @@
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/linalg.hpp>
+#include <cadena/autograd/ops/random.hpp>
 #include <cadena/nn/init.hpp>
 
 #include <boost/math/special_functions/erf.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cadena/autograd/core/cell.hpp>
-#include <cadena/autograd/core/random.hpp>
+#include <cadena/autograd/ops/random.hpp>
 
 #include <optional>
 #include <string_view>

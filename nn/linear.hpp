@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cadena/autograd/core/random.hpp>
+#include <cadena/autograd/ops/random.hpp>
 #include <cadena/nn/fields.hpp>
 
 namespace cadena::nn {

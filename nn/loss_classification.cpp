@@ -1,8 +1,10 @@
 #include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/graph/check.hpp>
 #include <cadena/autograd/ops/activation.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/embedding.hpp>
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/gather.hpp>
 #include <cadena/autograd/ops/layout.hpp>
@@ -33,13 +35,16 @@ Tensor rows_of(const char* loss, const Tensor& labels, std::int64_t classes, Dty
   if (labels.dtype() == boolean) {
     fail("{}: expected int64 or uint8 labels, got boolean", loss);
   }
-  const std::vector<std::int64_t> all = labels.to_vector<std::int64_t>();
-  const auto wrong = std::find_if(
-      all.begin(), all.end(), [&](std::int64_t label) { return label < 0 || label >= classes; });
-  if (wrong != all.end()) {
-    fail("{}: label {} (element {}) is outside [0, {}), the number of classes", loss, *wrong,
-         wrong - all.begin(), classes);
-  }
+  cadena::detail::check_values(loss, labels.to(int64), [loss, classes](const Input& all) {
+    const std::int64_t* begin = all.data<std::int64_t>();
+    const std::int64_t* end = begin + all.numel();
+    const std::int64_t* wrong =
+        std::find_if(begin, end, [&](std::int64_t label) { return label < 0 || label >= classes; });
+    if (wrong != end) {
+      fail("{}: label {} (element {}) is outside [0, {}), the number of classes", loss, *wrong,
+           wrong - begin, classes);
+    }
+  });
   return one_hot(labels, classes, {.dtype = dtype});
 }
 
@@ -144,7 +149,8 @@ Tensor kl_div(const Tensor& log_prediction, const Tensor& target, const KlDivOpt
     log_y = log(where(y == 0.0, 1.0, y));
   }
   Tensor log_p = log_prediction;
-  if (log_p.numel() > 0 && !(amin(log_p.detach()).item() > -infinity)) {
+  if (cadena::detail::is_captured(log_p) ||
+      (log_p.numel() > 0 && !(amin(log_p.detach()).item() > -infinity))) {
     log_p = where((y == 0.0) & (log_p == -infinity), 0.0, log_p);
   }
   return ops::reduced(y * (log_y - log_p), options.reduction);

@@ -1,3 +1,4 @@
+#include <cadena/autograd/graph/check.hpp>
 #include <cadena/autograd/ops/activation.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
@@ -34,10 +35,14 @@ Measured measured(const Tensor& x) {
   constexpr double epsilon = 1e-12, large = 1e18,
                    infinity = std::numeric_limits<double>::infinity();
   const Tensor squares = sum(square(x), {-1});
-  if (squares.numel() == 0 || amax(squares.detach()).item() < large) {
+  const bool captured = cadena::detail::is_captured(x);
+  if (squares.numel() == 0 || (!captured && amax(squares.detach()).item() < large)) {
     return {x, sqrt(squares + epsilon)};
   }
-  const Tensor scale = clamp(norm(x.detach(), infinity, {-1}, true), 1, infinity);
+  Tensor scale = clamp(norm(x.detach(), infinity, {-1}, true), 1, infinity);
+  if (captured) {  // a division by 1 changes nothing
+    scale = where(amax(squares.detach()) < large, 1.0, scale);
+  }
   const Tensor scaled = x / scale;
   return {scaled, sqrt(sum(square(scaled), {-1}) + epsilon / square(squeeze(scale, {-1})))};
 }

@@ -1,3 +1,4 @@
+#include <cadena/autograd/graph/check.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
@@ -45,26 +46,24 @@ void check_margin(const char* loss, double margin) {
 void check_range(const char* loss, const char* what, const Tensor& x, double low, double high,
                  const char* bounds) {
   constexpr std::int64_t piece = 65536;
-  const Tensor values = (is_floating(x.dtype()) ? x : x.to(float32)).detach().contiguous();
-  dispatch_floating(values.dtype(), loss, [&]<class T>() {
-    const std::span<const T> all = values.data<T>();
-    const T least = static_cast<T>(low), most = static_cast<T>(high);
-    const auto is_outside = [=](T value) { return (value < least) | (value > most); };
-    std::atomic<bool> outside = false;
-    parallel_for(std::ssize(all), piece, [&](std::int64_t begin, std::int64_t end) {
-      bool any = false;
-      for (std::int64_t i = begin; i < end; ++i) {
-        any |= is_outside(all[static_cast<std::size_t>(i)]);
-      }
-      if (any) {
-        outside = true;
+  const auto check = [=](const Input& values) {
+    dispatch_floating(values.dtype(), loss, [&]<class T>() {
+      const T* all = values.data<T>();
+      const T least = static_cast<T>(low), most = static_cast<T>(high);
+      const auto is_outside = [=](T value) { return (value < least) | (value > most); };
+      std::atomic<bool> outside = false;
+      parallel_for(values.numel(), piece, [&](std::int64_t begin, std::int64_t end) {
+        if (std::count_if(all + begin, all + end, is_outside) > 0) {
+          outside = true;
+        }
+      });
+      if (outside) {
+        const T* first = std::find_if(all, all + values.numel(), is_outside);
+        fail("{}: the {} is {} (element {}), {}", loss, what, *first, first - all, bounds);
       }
     });
-    if (outside) {
-      const auto first = std::find_if(all.begin(), all.end(), is_outside);
-      fail("{}: the {} is {} (element {}), {}", loss, what, *first, first - all.begin(), bounds);
-    }
-  });
+  };
+  cadena::detail::check_values(loss, is_floating(x.dtype()) ? x : x.to(float32), check);
 }
 
 Tensor numeric(const Tensor& target, const Tensor& prediction) {

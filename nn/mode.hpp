@@ -1,18 +1,20 @@
 #pragma once
 
+#include <cadena/autograd/core/flag.hpp>
+
 namespace cadena::nn {
 
 /// A field of a layer that behaves differently in training: set by `train(model)` and
 /// `eval(model)`, true at first.
 class Mode {
  public:
-  constexpr Mode() noexcept = default;
-  constexpr explicit Mode(bool training) noexcept : training_(training) {}
-  constexpr bool training() const noexcept { return training_; }
-  constexpr void set_training(bool training) noexcept { training_ = training; }
+  Mode() : Mode(true) {}
+  explicit Mode(bool training) : training_(training) {}
+  bool training() const { return training_.on(); }
+  void set_training(bool training) { training_.set(training); }
 
  private:
-  bool training_ = true;
+  Flag training_;
 };
 
 }  // namespace cadena::nn

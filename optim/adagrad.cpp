@@ -33,8 +33,9 @@ Adagrad::Adagrad(std::vector<Cell> parameters, AdagradOptions options)
     : Adagrad({Group{std::move(parameters), options}}) {}
 
 Adagrad::Adagrad(std::vector<Group> groups)
-    : OptimizerWith("Adagrad", std::move(groups), checked,
-                    [](const AdagradOptions&) { return States{{"sum_of_squares"}}; }) {}
+    : OptimizerWith(
+          "Adagrad", std::move(groups), checked,
+          [](const AdagradOptions&) { return States{{"sum_of_squares"}}; }, update) {}
 
 AdagradOptions Adagrad::checked(AdagradOptions options) {
   const bool lecture = options.convention == Convention::lecture;
@@ -46,7 +47,7 @@ AdagradOptions Adagrad::checked(AdagradOptions options) {
   return options;
 }
 
-Update Adagrad::update(const AdagradOptions& options, double lr, double) const {
+Update Adagrad::update(const AdagradOptions& options, double lr, double) {
   return decayed(
       AdagradRecurrence{lr, RootWithEpsilon::with(*options.epsilon, *options.epsilon_inside_root)},
       options.weight_decay);

@@ -23,7 +23,7 @@ class Adagrad : public OptimizerWith<AdagradOptions> {
 
  private:
   static AdagradOptions checked(AdagradOptions options);
-  Update update(const AdagradOptions& options, double lr, double t) const override;
+  static Update update(const AdagradOptions& options, double lr, double t);
 };
 
 extern template class OptimizerWith<AdagradOptions>;

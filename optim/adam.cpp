@@ -39,9 +39,12 @@ Adam::Adam(std::vector<Cell> parameters, AdamOptions options)
     : Adam({Group{std::move(parameters), options}}) {}
 
 Adam::Adam(std::vector<Group> groups)
-    : OptimizerWith("Adam", std::move(groups), checked, [](const AdamOptions&) {
-        return States{{"m", "v"}, true};
-      }) {}
+    : OptimizerWith(
+          "Adam", std::move(groups), checked,
+          [](const AdamOptions&) {
+            return States{{"m", "v"}, true};
+          },
+          update) {}
 
 AdamOptions Adam::checked(AdamOptions options) {
   check_at_least_0("Adam", "lr", options.lr);
@@ -52,7 +55,7 @@ AdamOptions Adam::checked(AdamOptions options) {
   return options;
 }
 
-Update Adam::update(const AdamOptions& options, double lr, double t) const {
+Update Adam::update(const AdamOptions& options, double lr, double t) {
   return decayed(
       AdamRecurrence{options.beta1, options.beta2, lr / (1 - std::pow(options.beta1, t)),
                      1 / (1 - std::pow(options.beta2, t)),

@@ -24,7 +24,7 @@ class Adam : public OptimizerWith<AdamOptions> {
 
  private:
   static AdamOptions checked(AdamOptions options);
-  Update update(const AdamOptions& options, double lr, double t) const override;
+  static Update update(const AdamOptions& options, double lr, double t);
 };
 
 extern template class OptimizerWith<AdamOptions>;

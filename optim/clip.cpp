@@ -1,5 +1,6 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/graph/check.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/join.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
@@ -42,8 +43,12 @@ Tensor clip_grad_norm(const std::vector<Cell>& parameters, double max_norm, doub
     return zeros({});
   }
   const Tensor total = norm(stack(norms), norm_type);
-  if (error_if_nonfinite && !std::isfinite(total.item())) {
-    fail("clip_grad_norm: the norm of the gradients is {}", total.item());
+  if (error_if_nonfinite) {
+    detail::check_values("clip_grad_norm", total.to(float64), [](const Input& norm) {
+      if (const double value = *norm.data<double>(); !std::isfinite(value)) {
+        fail("clip_grad_norm: the norm of the gradients is {}", value);
+      }
+    });
   }
   const Tensor factor = minimum(max_norm / (total + 1e-6), 1.0);
   for (const Cell& cell : cells) {

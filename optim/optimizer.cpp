@@ -1,9 +1,9 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/graph/update.hpp>
 #include <cadena/optim/optimizer.hpp>
-#include <cadena/optim/plan.hpp>
-#include <cadena/optim/update.hpp>
+#include <cadena/optim/step.hpp>
 
 #include <algorithm>
 
@@ -14,11 +14,19 @@ using detail::TensorImpl;
 
 Tensor number(double value) { return full({}, value, {.dtype = float64}); }
 
+/// A parameter with its state.
+struct Member {
+  Cell parameter;
+  std::vector<Cell> states;
+  Cell step;  // undefined when updates are not counted
+};
+
 struct GroupOfMembers {
   std::vector<Cell> parameters;
   std::vector<Member> members;
   std::vector<const char*> state_names;
   Cell lr;
+  Rule rule;
 };
 
 }  // namespace
@@ -27,7 +35,6 @@ struct Optimizer::Impl {
   const char* name;
   std::vector<GroupOfMembers> groups;
   Cell steps;
-  Plan plan;
 
   void check(const Member& member, const Tensor& gradient, std::size_t group,
              std::size_t index) const {
@@ -46,13 +53,14 @@ struct Optimizer::Impl {
 };
 
 Optimizer::Optimizer(const char* name, std::vector<Members> groups)
-    : impl_(new Impl{name, {}, Cell(number(0)), {}}) {
+    : impl_(new Impl{name, {}, Cell(number(0))}) {
   std::vector<Cell> seen;
   std::size_t count = 0;
   for (Members& given : groups) {
     GroupOfMembers& group = impl_->groups.emplace_back();
     group.state_names = given.states.names;
     group.lr = Cell(number(given.lr));
+    group.rule = given.rule;
     for (std::size_t i = 0; i < given.parameters.size(); ++i) {
       const Cell& cell = given.parameters[i];
       const std::size_t index = impl_->groups.size() - 1;
@@ -102,49 +110,50 @@ Optimizer::Impl& Optimizer::impl() const {
 
 void Optimizer::step() {
   const NoGrad no_grad;
-  Impl& impl = this->impl();
-  Plan& plan = impl.plan;
-  bool any = false;
-  struct Cleared {
-    Plan& plan;
-    ~Cleared() { plan.clear(); }
-  } cleared{plan};
-  for (std::size_t g = 0; g < impl.groups.size(); ++g) {
-    const GroupOfMembers& group = impl.groups[g];
-    const double rate = number_in(group.lr);
-    double t_of_update = -1;  // of the constants last made
-    for (std::size_t i = 0; i < group.members.size(); ++i) {
-      const Member& member = group.members[i];
-      Tensor gradient = member.parameter.grad();
-      if (!gradient.defined()) {
-        continue;
-      }
-      any = true;
-      impl.check(member, gradient, g, i);
-      double t = 0;
-      if (member.step.defined()) {
-        t = number_in(member.step) + 1;
-        plan.count(member, t);
-      }
-      if (t != t_of_update) {
-        plan.use(update_of(g, rate, t));
-        t_of_update = t;
-      }
-      if (!gradient.is_contiguous()) {
-        gradient = gradient.contiguous();
-      }
-      plan.add(member, std::move(gradient));
+  const Impl& impl = this->impl();
+  Step step{impl.name, {}, {}};
+  SmallVector<const Tensor*, 16> inputs{&impl.steps.value()};
+  SmallVector<Cell, 16> cells{impl.steps};
+  std::vector<Tensor> gradients;
+  for (const GroupOfMembers& group : impl.groups) {
+    step.rules.push_back(group.rule);
+    inputs.push_back(&group.lr.value());
+    for (const Member& member : group.members) {
+      gradients.push_back(member.parameter.grad());
     }
   }
-  if (!any) {
+  Tensor* gradient = gradients.data();
+  for (std::size_t g = 0; g < impl.groups.size(); ++g) {
+    for (std::size_t i = 0; i < impl.groups[g].members.size(); ++i, ++gradient) {
+      const Member& member = impl.groups[g].members[i];
+      if (!gradient->defined()) {
+        continue;
+      }
+      impl.check(member, *gradient, g, i);
+      *gradient = gradient->contiguous();
+      step.members.push_back({g, member.states.size(), member.step.defined()});
+      const auto add = [&](const Cell& cell) {
+        inputs.push_back(&cell.value());
+        cells.push_back(cell);
+      };
+      add(member.parameter);
+      inputs.push_back(gradient);
+      for (const Cell& state : member.states) {
+        add(state);
+      }
+      if (member.step.defined()) {
+        add(member.step);
+      }
+    }
+  }
+  if (step.members.empty()) {
     fail(
         "{}: step: not one of its parameters has a gradient: backward was not called since they "
         "were dropped (zero_grad), or it reached the parameters of another model than the one that "
         "the optimizer was made for, a copy say",
         impl.name);
   }
-  plan.run();
-  set_number(impl.steps, number_in(impl.steps) + 1);
+  bind_update(step, {inputs.data(), inputs.size()}, {cells.data(), cells.size()});
 }
 
 void Optimizer::zero_grad() {
@@ -172,7 +181,7 @@ const std::vector<Cell>& Optimizer::parameters(std::size_t group) const {
 
 double Optimizer::lr(std::size_t group) const {
   check_group(group);
-  return number_in(impl_->groups[group].lr);
+  return impl_->groups[group].lr.value().item();
 }
 
 void Optimizer::set_lr(double lr) {
@@ -183,10 +192,12 @@ void Optimizer::set_lr(double lr) {
 
 void Optimizer::set_lr(std::size_t group, double lr) {
   check_group(group);
-  set_number(impl_->groups[group].lr, check_at_least_0(impl_->name, "lr", lr));
+  impl_->groups[group].lr.assign(number(check_at_least_0(impl_->name, "lr", lr)));
 }
 
-std::int64_t Optimizer::steps() const { return static_cast<std::int64_t>(number_in(impl().steps)); }
+std::int64_t Optimizer::steps() const {
+  return static_cast<std::int64_t>(impl().steps.value().item());
+}
 
 const Cell& Optimizer::state(const Cell& parameter, std::string_view name) const {
   for (const GroupOfMembers& group : impl().groups) {

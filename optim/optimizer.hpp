@@ -2,6 +2,7 @@
 
 #include <cadena/autograd/core/cell.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +21,9 @@ template <class Options> struct ParameterGroup {
 };
 
 struct Update;  // one step's constants and kernels: update.hpp
+
+/// The update of the t-th step (0 if not counted) at a learning rate.
+using Rule = std::function<Update(double lr, double t)>;
 
 /// What the states of an optimizer's parameters are.
 struct States {
@@ -62,20 +66,18 @@ class Optimizer {
   std::vector<NamedCell> named_state() const;
 
  protected:
-  /// A group without its options: its parameters, the states each has, the learning rate.
+  /// A group: its parameters, the states each has, the learning rate, and the options in a rule.
   struct Members {
     std::vector<Cell> parameters;
     States states;
     double lr;
+    Rule rule;
   };
   Optimizer(const char* name, std::vector<Members> groups);
 
   void check_group(std::size_t group) const;
 
  private:
-  /// The constants of the t-th update of a parameter in `group`, t = 1, 2, ... (0 if not counted).
-  virtual Update update_of(std::size_t group, double lr, double t) const = 0;
-
   struct Impl;
   Impl& impl() const;  // Error once moved from
   std::unique_ptr<Impl> impl_;
@@ -93,15 +95,20 @@ template <class Options> class OptimizerWith : public Optimizer {
   }
 
  protected:
+  /// The constants of the t-th update of a parameter, t = 1, 2, ... (0 if not counted).
+  using UpdateOf = Update (*)(const Options& options, double lr, double t);
+
   /// `checked(options)` fills in and validates, `states(options)` says what state there is.
   template <class Checked, class StatesOf>
-  OptimizerWith(const char* name, std::vector<Group> groups, Checked checked, StatesOf states)
-      : OptimizerWith(name, filled_in(std::move(groups), checked), states) {}
+  OptimizerWith(const char* name, std::vector<Group> groups, Checked checked, StatesOf states,
+                UpdateOf update)
+      : OptimizerWith(name, filled_in(std::move(groups), checked), states, update) {}
 
  private:
   template <class StatesOf>
-  OptimizerWith(const char* name, const std::vector<Group>& groups, StatesOf states)
-      : Optimizer(name, members(groups, states)) {
+  OptimizerWith(const char* name, const std::vector<Group>& groups, StatesOf states,
+                UpdateOf update)
+      : Optimizer(name, members(groups, states, update)) {
     options_.reserve(groups.size());
     for (const Group& group : groups) {
       options_.push_back(group.options);
@@ -116,20 +123,19 @@ template <class Options> class OptimizerWith : public Optimizer {
     return groups;
   }
   template <class StatesOf>
-  static std::vector<Members> members(const std::vector<Group>& groups, StatesOf states) {
+  static std::vector<Members> members(const std::vector<Group>& groups, StatesOf states,
+                                      UpdateOf update) {
     std::vector<Members> all;
     all.reserve(groups.size());
     for (const Group& group : groups) {
-      all.push_back({group.parameters, states(group.options), rate_of(group.options.lr)});
+      all.push_back({group.parameters, states(group.options), rate_of(group.options.lr),
+                     rule_of(group.options, update)});
     }
     return all;
   }
+  static Rule rule_of(const Options& options, UpdateOf update);
   static double rate_of(double lr) { return lr; }
   template <class Optional> static double rate_of(const Optional& lr) { return *lr; }
-
-  /// The constants of the t-th update of a parameter, t = 1, 2, ... (0 if not counted).
-  virtual Update update(const Options& options, double lr, double t) const = 0;
-  Update update_of(std::size_t group, double lr, double t) const final;
 
   std::vector<Options> options_;
 };

@@ -33,8 +33,9 @@ RMSprop::RMSprop(std::vector<Cell> parameters, RMSpropOptions options)
     : RMSprop({Group{std::move(parameters), options}}) {}
 
 RMSprop::RMSprop(std::vector<Group> groups)
-    : OptimizerWith("RMSprop", std::move(groups), checked,
-                    [](const RMSpropOptions&) { return States{{"mean_square"}}; }) {}
+    : OptimizerWith(
+          "RMSprop", std::move(groups), checked,
+          [](const RMSpropOptions&) { return States{{"mean_square"}}; }, update) {}
 
 RMSpropOptions RMSprop::checked(RMSpropOptions options) {
   const bool lecture = options.convention == Convention::lecture;
@@ -47,7 +48,7 @@ RMSpropOptions RMSprop::checked(RMSpropOptions options) {
   return options;
 }
 
-Update RMSprop::update(const RMSpropOptions& options, double lr, double) const {
+Update RMSprop::update(const RMSpropOptions& options, double lr, double) {
   return decayed(
       RMSpropRecurrence{lr, *options.beta,
                         RootWithEpsilon::with(*options.epsilon, *options.epsilon_inside_root)},

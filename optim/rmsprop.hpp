@@ -24,7 +24,7 @@ class RMSprop : public OptimizerWith<RMSpropOptions> {
 
  private:
   static RMSpropOptions checked(RMSpropOptions options);
-  Update update(const RMSpropOptions& options, double lr, double t) const override;
+  static Update update(const RMSpropOptions& options, double lr, double t);
 };
 
 extern template class OptimizerWith<RMSpropOptions>;

@@ -50,9 +50,12 @@ SGD::SGD(std::vector<Cell> parameters, SGDOptions options)
     : SGD({Group{std::move(parameters), options}}) {}
 
 SGD::SGD(std::vector<Group> groups)
-    : OptimizerWith("SGD", std::move(groups), checked, [](const SGDOptions& options) {
-        return options.momentum != 0 ? States{{"velocity"}} : States{};
-      }) {}
+    : OptimizerWith(
+          "SGD", std::move(groups), checked,
+          [](const SGDOptions& options) {
+            return options.momentum != 0 ? States{{"velocity"}} : States{};
+          },
+          update) {}
 
 SGDOptions SGD::checked(SGDOptions options) {
   const bool lecture = options.convention == Convention::lecture;
@@ -66,7 +69,7 @@ SGDOptions SGD::checked(SGDOptions options) {
   return options;
 }
 
-Update SGD::update(const SGDOptions& options, double lr, double) const {
+Update SGD::update(const SGDOptions& options, double lr, double) {
   if (options.momentum == 0) {
     return decayed(Descent{lr}, options.weight_decay);
   }

@@ -32,7 +32,7 @@ class SGD : public OptimizerWith<SGDOptions> {
 
  private:
   static SGDOptions checked(SGDOptions options);
-  Update update(const SGDOptions& options, double lr, double t) const override;
+  static Update update(const SGDOptions& options, double lr, double t);
 };
 
 extern template class OptimizerWith<SGDOptions>;

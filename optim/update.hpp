@@ -51,8 +51,8 @@ inline double check_below_1(const char* optimizer, const char* option, double va
 }
 
 template <class Options>
-Update OptimizerWith<Options>::update_of(std::size_t group, double lr, double t) const {
-  return update(options_[group], lr, t);
+Rule OptimizerWith<Options>::rule_of(const Options& options, UpdateOf update) {
+  return [=](double lr, double t) { return update(options, lr, t); };
 }
 
 }  // namespace cadena::optim

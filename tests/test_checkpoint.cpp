@@ -3,7 +3,6 @@
 #include <cadena/autograd/core/allocator.hpp>
 #include <cadena/autograd/core/cell.hpp>
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/ops/activation.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
@@ -12,6 +11,7 @@
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/product.hpp>
+#include <cadena/autograd/ops/random.hpp>
 #include <cadena/autograd/ops/trigonometric.hpp>
 
 #include "support.hpp"

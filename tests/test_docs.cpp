@@ -89,6 +89,27 @@ TEST_CASE("README: gradients") {
   CHECK(hessian[0][0][0][0].item() == Approx(2 - std::sin(1.0)));
 }
 
+TEST_CASE("compile: a training step") {
+  cd::manual_seed(1);
+  Mlp model;
+  cd::optim::Adam optimizer(cd::nn::parameters(model));
+  auto step = [&](const Tensor& images, const Tensor& labels) {
+    Tensor loss = cd::nn::cross_entropy(model(images), labels);
+    optimizer.zero_grad();
+    loss.backward();
+    optimizer.step();
+    return loss.detach();
+  };
+  auto compiled_step = cd::compile(step);  // forward, backward and update: one program
+  const Tensor images = cd::rand({8, 784}), labels = cd::randint(0, 10, {8});
+  const double first = compiled_step(images, labels).item();
+  for (int i = 0; i < 20; ++i) {
+    compiled_step(images, labels);
+  }
+  CHECK(compiled_step(images, labels).item() < 0.5 * first);
+  CHECK(compiled_step.stats().captures == 2);
+}
+
 TEST_CASE("adding-an-operator: a lambda with a condition, and one with a number") {
   const Tensor x = cd::tensor({-3.0, -1.0, 0.25, 1.0, 2.0}, {.dtype = cd::float64});
   CHECK(pinball(x)[0].item() == Approx(0.3));

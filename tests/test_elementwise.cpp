@@ -2,12 +2,12 @@
 
 #include <cadena/autograd/core/cell.hpp>
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/graph/elementwise.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/random.hpp>
 #include <cadena/autograd/ops/slice.hpp>
 
 #include <cmath>

@@ -1,7 +1,6 @@
 // vjp, jvp, jacobian, hessian, hvp and high orders against closed forms and finite differences.
 
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/ops/activation.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
@@ -9,6 +8,7 @@
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/product.hpp>
+#include <cadena/autograd/ops/random.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/autograd/ops/slice.hpp>
 #include <cadena/autograd/ops/trigonometric.hpp>

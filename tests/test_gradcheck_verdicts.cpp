@@ -1,5 +1,4 @@
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/gradcheck.hpp>
 #include <cadena/autograd/graph/operator.hpp>
 #include <cadena/autograd/ops/activation.hpp>
@@ -10,6 +9,7 @@
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
+#include <cadena/autograd/ops/random.hpp>
 #include <cadena/autograd/ops/reduction.hpp>
 #include <cadena/nn/dropout.hpp>
 #include <cadena/nn/gradcheck.hpp>

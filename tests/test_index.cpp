@@ -1,10 +1,10 @@
 // index and index_put against NumPy's results and plain loops.
 
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/ops/list.hpp>
 #include <cadena/autograd/ops/ops.hpp>
+#include <cadena/autograd/ops/random.hpp>
 
 #include "support.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <cadena/autograd/core/allocator.hpp>
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/core/random.hpp>
+#include <cadena/autograd/ops/random.hpp>
 #include <cadena/data/loader.hpp>
 
 #include <algorithm>

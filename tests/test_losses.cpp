@@ -6,6 +6,7 @@
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/graph/gradcheck.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
+#include <cadena/autograd/ops/embedding.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/nn/loss.hpp>
 

@@ -1,13 +1,13 @@
 // Random numbers: known answers, distributions, repeatability; dropout.
 
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/dropout.hpp>
 #include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/random.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -5,6 +5,7 @@
 #include <cadena/autograd/ops/activation.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
+#include <cadena/autograd/ops/embedding.hpp>
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>

@@ -1,13 +1,14 @@
 // Tensors: creation, access, conversion, and what is refused.
 
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
 #include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/embedding.hpp>
 #include <cadena/autograd/ops/functions.hpp>
 #include <cadena/autograd/ops/layout.hpp>
+#include <cadena/autograd/ops/random.hpp>
 #include <cadena/autograd/ops/slice.hpp>
 
 #include <array>

@@ -1,20 +1,12 @@
+#include <cadena/autograd/core/capturing.hpp>
 #include <cadena/autograd/core/cell.hpp>
+#include <cadena/autograd/core/modes.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
+#include <cadena/autograd/graph/cell_state.hpp>
 #include <cadena/autograd/graph/node.hpp>
 
 namespace cadena {
 namespace detail {
-
-struct CellState : Counted, Pooled {
-  Tensor value;
-  Ref<Node> leaf;
-  bool frozen = false;  // the leaf waits
-  const Ref<Node>& place() const {
-    static const Ref<Node> none;
-    return frozen ? none : leaf;
-  }
-  static void destroy(CellState* state) noexcept { delete state; }
-};
 
 namespace {
 
@@ -36,6 +28,7 @@ Cell::~Cell() = default;
 
 Cell::Cell(const Tensor& value, bool requires_grad) {
   const detail::TensorImpl& impl = detail::impl_of(value, "cell");
+  detail::refuse_capture("makes a parameter, a buffer or an optimizer");
   if (requires_grad && !is_floating(impl.dtype)) {
     fail("cell: only float32 and float64 tensors have gradients, got {} {}", name(impl.dtype),
          impl.shape);
@@ -49,7 +42,8 @@ const Tensor& Cell::value() const {
   if (!state_) {
     fail("cell: the cell is undefined (moved from, or never given a value)");
   }
-  return state_->value;
+  detail::Capturing* capturing = modes().capturing;
+  return capturing == nullptr ? state_->value : capturing->value(*state_);
 }
 
 void Cell::assign(const Tensor& value) const {
@@ -62,9 +56,23 @@ void Cell::assign(const Tensor& value) const {
   put(value.detach());
 }
 
-void Cell::put(Tensor value) const { state_->value = detail::placed(value, state_->place()); }
+void Cell::put(Tensor value) const {
+  Tensor placed = detail::placed(value, state_->place());
+  if (detail::Capturing* capturing = modes().capturing; capturing != nullptr) {
+    capturing->put(*state_, std::move(placed));
+  } else {
+    state_->value = std::move(placed);
+  }
+}
+
+void Cell::leave(bool replaced) const noexcept {
+  if (state_) {
+    state_->fate = replaced ? detail::Fate::replaced : detail::Fate::destroyed;
+  }
+}
 
 void Cell::reset(const Tensor& value) const {
+  detail::refuse_capture("moves a parameter to another dtype or shape");
   const Cell fresh(value, trainable());
   state_->leaf = fresh.state_->leaf;
   put(value.detach());
@@ -95,6 +103,7 @@ void Cell::requires_grad(bool required) const {
   if (required && !state_->frozen) {
     return;
   }
+  detail::refuse_capture("freezes a parameter or makes it trained again");
   // Also what a backward pass through a graph made before may have left meanwhile.
   detail::put_gradient(*detail::as_leaf(state_->leaf.get()), Tensor());
   state_->frozen = !required;

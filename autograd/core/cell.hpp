@@ -47,6 +47,9 @@ class Cell {
 
   // For optimizers: `assign` of a value known to fit.
   void put(Tensor value) const;
+  // For fields: no model has this place any more, or another one in its stead. Programs of compiled
+  // functions that read it are no good from then on.
+  void leave(bool replaced) const noexcept;
 
  private:
   detail::Ref<detail::CellState> state_;
@@ -69,16 +72,17 @@ template <bool trainable> class Field {
   explicit Field(const Tensor& value) : cell_(value, trainable) {}
   Field(const Field& other) : cell_(other.copied()) {}
   Field(Field&&) noexcept = default;
+  ~Field() { cell_.leave(false); }
   Field& operator=(const Field& other) {
     if (this != &other && !takes(other)) {
-      cell_ = other.copied();
+      replace(other.copied());
     }
     return *this;
   }
   // Not noexcept: a value that is put into its place may need memory.
   Field& operator=(Field&& other) {  // NOLINT(performance-noexcept-move-constructor)
     if (this != &other && !takes(other)) {
-      cell_ = std::move(other.cell_);
+      replace(std::move(other.cell_));
     }
     return *this;
   }
@@ -100,6 +104,10 @@ template <bool trainable> class Field {
   const Cell& cell() const noexcept { return cell_; }
 
  private:
+  void replace(Cell cell) {
+    cell_.leave(true);
+    cell_ = std::move(cell);
+  }
   /// Takes the value of a field that fits into its own place.
   bool takes(const Field& other) const {
     const bool fits =

@@ -263,30 +263,4 @@ Tensor eye(std::int64_t rows, std::optional<std::int64_t> columns, TensorOptions
   return finish(std::move(impl), options);
 }
 
-Tensor one_hot(const Tensor& labels, std::int64_t classes, TensorOptions options) {
-  const TensorImpl& impl = detail::impl_of(labels, "one_hot");
-  if (impl.dtype != Dtype::int64 && impl.dtype != Dtype::uint8) {
-    fail("one_hot: expected int64 or uint8 labels, got {}", name(impl.dtype));
-  }
-  if (classes < 0) {
-    fail("one_hot: expected at least 0 classes, got {}", classes);
-  }
-  Shape shape = impl.shape;
-  shape.push_back(classes);
-  check_shape(shape, "one_hot");
-  const std::vector<std::int64_t> values = labels.to_vector<std::int64_t>();
-  Ref<TensorImpl> result = zeroed(options.dtype.value_or(Dtype::float32), shape);
-  dispatch(result->dtype, [&]<class T>() {
-    T* row = values_of<T>(result);
-    for (std::size_t i = 0; i < values.size(); ++i, row += classes) {
-      if (values[i] < 0 || values[i] >= classes) {
-        fail("one_hot: label {} (element {}) is outside [0, {}), in labels of shape {}", values[i],
-             i, classes, impl.shape);
-      }
-      row[values[i]] = T{1};
-    }
-  });
-  return finish(std::move(result), options);
-}
-
 }  // namespace cadena

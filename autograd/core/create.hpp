@@ -80,8 +80,5 @@ Tensor arange(double stop, TensorOptions options = {});
 Tensor linspace(double start, double stop, std::int64_t count, TensorOptions options = {});
 /// The identity matrix of shape [rows, columns] (columns = rows if not said).
 Tensor eye(std::int64_t rows, std::optional<std::int64_t> columns = {}, TensorOptions options = {});
-/// labels (int64 or uint8, any shape) as rows with a 1 at the label: [..., classes], float32 unless
-/// said. Error if a label is outside [0, classes).
-Tensor one_hot(const Tensor& labels, std::int64_t classes, TensorOptions options = {});
 
 }  // namespace cadena

@@ -3,6 +3,7 @@
 namespace cadena {
 
 namespace detail {
+class Capturing;
 class Observer;
 struct Deriving;
 }  // namespace detail
@@ -12,6 +13,7 @@ struct Modes {
   bool grad_enabled = true;
   detail::Observer* observer = nullptr;  // sees operators as they are applied: graph/observer.hpp
   const detail::Deriving* deriving = nullptr;  // where a backward is that runs: graph/observer.hpp
+  detail::Capturing* capturing = nullptr;      // takes operators instead: core/capturing.hpp
   const detail::Observer* anomaly = nullptr;   // the innermost AnomalyMode: graph/anomaly.hpp
 };
 

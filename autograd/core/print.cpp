@@ -1,3 +1,4 @@
+#include <cadena/autograd/core/capturing.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/graph/node.hpp>
 
@@ -190,6 +191,9 @@ std::string to_string(const Tensor& tensor) {
     return "tensor(undefined)";
   }
   const detail::TensorImpl& impl = *tensor.impl();
+  if (detail::symbol_of(impl) != nullptr) {
+    return fmt::format("tensor(captured, shape={}, dtype={})", impl.shape, name(impl.dtype));
+  }
   std::string text = Printer(impl).print();
   if (numel(impl.shape) == 0 || numel(impl.shape) > shown_whole) {
     text += fmt::format(", shape={}", impl.shape);

@@ -1,3 +1,4 @@
+#include <cadena/autograd/core/capturing.hpp>
 #include <cadena/autograd/core/storage.hpp>
 
 #include <memory>
@@ -34,6 +35,10 @@ Ref<Storage> Storage::adopt(std::byte* data, std::size_t bytes, std::function<vo
 }
 
 void Storage::destroy(Storage* storage) noexcept {
+  if (storage->bytes == symbolic) {
+    deallocate(storage, sizeof(Symbol));
+    return;
+  }
   std::size_t size = sizeof(Storage);
   if (storage->release != nullptr) {
     if (*storage->release) {

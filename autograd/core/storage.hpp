@@ -8,6 +8,9 @@
 
 namespace cadena::detail {
 
+/// The size of what has no memory: see core/capturing.hpp.
+inline constexpr std::size_t symbolic = ~std::size_t{0};
+
 /// Memory that tensors share: in one block with this header, or adopted from the caller.
 struct Storage : Counted {
   std::byte* data = nullptr;

@@ -1,3 +1,4 @@
+#include <cadena/autograd/core/capturing.hpp>
 #include <cadena/autograd/core/storage.hpp>
 #include <cadena/autograd/core/tensor.hpp>
 #include <cadena/autograd/graph/node.hpp>
@@ -20,6 +21,16 @@ Ref<TensorImpl> make_impl(Dtype dtype, const Shape& shape) {
   return impl;
 }
 
+bool is_contiguous(const Shape& shape, const Strides& strides) noexcept {
+  bool contiguous = true;
+  std::int64_t step = 1;
+  for (int i = shape.size(); i-- > 0;) {
+    contiguous = contiguous && (strides[i] == step || shape[i] == 1);
+    step *= shape[i];
+  }
+  return contiguous || step == 0;
+}
+
 Ref<TensorImpl> make_view(const TensorImpl& base, const Shape& shape, const Strides& strides,
                           std::int64_t offset) {
   check_shape(shape, "tensor");
@@ -28,13 +39,7 @@ Ref<TensorImpl> make_view(const TensorImpl& base, const Shape& shape, const Stri
   impl->shape = shape;
   impl->storage = base.storage;
   impl->data = base.data + offset * static_cast<std::int64_t>(size_of(base.dtype));
-  bool contiguous = true;
-  std::int64_t step = 1;
-  for (int i = shape.size(); i-- > 0;) {
-    contiguous = contiguous && (strides[i] == step || shape[i] == 1);
-    step *= shape[i];
-  }
-  if (!contiguous && step != 0) {
+  if (!is_contiguous(shape, strides)) {
     impl->strides = std::make_unique<Strides>(strides);
   }
   return impl;
@@ -107,7 +112,7 @@ Strides Tensor::strides() const {
 }
 
 template <Element T> T Tensor::item() const {
-  const detail::TensorImpl& impl = impl_of(*this, "item");
+  const detail::TensorImpl& impl = detail::value_of(*this, "item");
   if (numel() != 1) {
     fail("item: expected one element, got a tensor of shape {}", impl.shape);
   }
@@ -117,7 +122,7 @@ template <Element T> T Tensor::item() const {
 }
 
 template <Element T> std::vector<T> Tensor::to_vector() const {
-  const detail::TensorImpl& impl = impl_of(*this, "to_vector");
+  const detail::TensorImpl& impl = detail::value_of(*this, "to_vector");
   std::vector<T> values(static_cast<std::size_t>(numel()));
   dispatch(impl.dtype, [&]<class S>() {
     if (impl.contiguous()) {
@@ -133,7 +138,7 @@ template <Element T> std::vector<T> Tensor::to_vector() const {
 }
 
 template <Element T> std::span<const T> Tensor::data() const {
-  const detail::TensorImpl& impl = impl_of(*this, "data");
+  const detail::TensorImpl& impl = detail::value_of(*this, "data");
   if (impl.dtype != dtype_of<T>) {
     fail("data: the tensor holds {}, asked for {}", name(impl.dtype), name(dtype_of<T>));
   }

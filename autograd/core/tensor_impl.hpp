@@ -38,6 +38,9 @@ struct TensorImpl : Counted, Pooled {
 /// A contiguous tensor with memory that is not yet written.
 Ref<TensorImpl> make_impl(Dtype dtype, const Shape& shape);
 
+/// Whether these are the strides of a contiguous tensor, those of dimensions of size 1 aside.
+bool is_contiguous(const Shape& shape, const Strides& strides) noexcept;
+
 /// A view of another tensor's memory; `offset` in elements from its first one. Strides that are
 /// those of a contiguous tensor are recognised.
 Ref<TensorImpl> make_view(const TensorImpl& base, const Shape& shape, const Strides& strides,

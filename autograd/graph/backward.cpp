@@ -1,4 +1,6 @@
+#include <cadena/autograd/core/capturing.hpp>
 #include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/core/modes.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/graph/sweep.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
@@ -28,6 +30,14 @@ struct Finished {
 /// Adds to the gradients of leaves. No operator runs under the lock: its loop may wait for a thread
 /// that waits for the lock. So sums are made first, and again if another pass was faster.
 void accumulate(std::span<Finished> all) {
+  if (detail::Capturing* capturing = modes().capturing; capturing != nullptr) {
+    for (const Finished& one : all) {
+      const Leaf& leaf = *as_leaf(one.leaf.get());
+      const Tensor before = capturing->gradient(leaf);
+      capturing->put_gradient(leaf, before.defined() ? add(before, one.gradient) : one.gradient);
+    }
+    return;
+  }
   const auto place = [](const Finished& one) -> Tensor& {
     return as_leaf(one.leaf.get())->gradient;
   };
@@ -184,8 +194,8 @@ Tensor Tensor::grad() const {
     }
     return Tensor();
   }
-  const std::lock_guard lock(leaf_mutex);
-  return leaf->gradient;
+  detail::Capturing* capturing = modes().capturing;
+  return capturing == nullptr ? gradient_of(*leaf) : capturing->gradient(*leaf);
 }
 
 void Tensor::zero_grad() const {
@@ -194,7 +204,16 @@ void Tensor::zero_grad() const {
   }
 }
 
+Tensor detail::gradient_of(const Leaf& leaf) {
+  const std::lock_guard lock(leaf_mutex);
+  return leaf.gradient;
+}
+
 void detail::put_gradient(Leaf& leaf, Tensor gradient) {
+  if (Capturing* capturing = modes().capturing; capturing != nullptr) {
+    capturing->put_gradient(leaf, std::move(gradient));
+    return;
+  }
   const std::lock_guard lock(leaf_mutex);
   std::swap(leaf.gradient, gradient);  // the old one dies outside of the lock
 }

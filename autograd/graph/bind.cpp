@@ -1,3 +1,4 @@
+#include <cadena/autograd/core/capturing.hpp>
 #include <cadena/autograd/core/modes.hpp>
 #include <cadena/autograd/graph/node.hpp>
 #include <cadena/autograd/graph/observer.hpp>
@@ -106,7 +107,8 @@ bool any_floating(const Tensors& outputs) noexcept {
 }
 
 Tensors apply(const OperatorRef& op, std::span<const Tensor* const> inputs) {
-  Tensors outputs = run(*op, inputs);
+  detail::Capturing* capturing = modes().capturing;
+  Tensors outputs = capturing == nullptr ? run(*op, inputs) : capturing->apply(op, inputs);
   if (modes().grad_enabled && wants_gradient(inputs) && any_floating(outputs)) {
     const Ref<detail::Node> node = detail::Node::make(op, inputs, outputs);
     for (std::uint32_t i = 0; i < outputs.size(); ++i) {
@@ -135,10 +137,17 @@ Tensors apply_observed(detail::Observer& observer, const OperatorRef& op,
 
 }  // namespace
 
+Tensors detail::run_operator(const Operator& op, std::span<const Tensor* const> inputs) {
+  return run(op, inputs);
+}
+
 Tensors bind(const OperatorRef& op, std::span<const Tensor* const> inputs) {
   for (const Tensor* input : inputs) {
     if (!input->defined()) {
       fail("{}: an input is undefined", op->doc().name);
+    }
+    if (input->impl()->data == nullptr) {
+      detail::check_capture(*input->impl(), op->doc().name);
     }
   }
   detail::Observer* observer = modes().observer;

@@ -1,4 +1,6 @@
-#include <cadena/autograd/core/random.hpp>
+#include <cadena/autograd/core/capturing.hpp>
+#include <cadena/autograd/core/generator.hpp>
+#include <cadena/autograd/core/modes.hpp>
 #include <cadena/autograd/graph/backward.hpp>
 #include <cadena/autograd/graph/node.hpp>
 #include <cadena/autograd/graph/observer.hpp>
@@ -17,18 +19,44 @@ using detail::Ref;
 
 using Function = std::function<Tensor(std::span<const Tensor>)>;
 
-/// While it lives, the default generator is in another state.
-class RandomState {
- public:
-  explicit RandomState(GeneratorState state) : before_(default_generator().state()) {
+/// Where the default generator is; while a function is captured, how far that has drawn from it.
+GeneratorState random_state() {
+  const detail::Capturing* capturing = modes().capturing;
+  return capturing == nullptr ? default_generator().state()
+                              : GeneratorState{0, capturing->draws(default_generator())};
+}
+
+void set_random_state(const GeneratorState& state) {
+  if (detail::Capturing* capturing = modes().capturing; capturing != nullptr) {
+    capturing->set_draws(default_generator(), state.counter);
+  } else {
     default_generator().set_state(state);
   }
-  ~RandomState() { default_generator().set_state(before_); }
-  RandomState(const RandomState&) = delete;
-  RandomState& operator=(const RandomState&) = delete;
+}
+
+/// While it lives, what was computed is computed again: the default generator is where it was, and
+/// a capture does not take the one for the other.
+class Again {
+ public:
+  explicit Again(const GeneratorState& state) : before_(random_state()) {
+    set_random_state(state);
+    if (capturing_ != nullptr) {
+      region_ = capturing_->set_region(capturing_->new_region());
+    }
+  }
+  ~Again() {
+    if (capturing_ != nullptr) {
+      capturing_->set_region(region_);
+    }
+    set_random_state(before_);
+  }
+  Again(const Again&) = delete;
+  Again& operator=(const Again&) = delete;
 
  private:
   GeneratorState before_;
+  detail::Capturing* capturing_ = modes().capturing;
+  std::uint32_t region_ = 0;
 };
 
 /// The places outside of f that its result depends on: edges from nodes made after `first` to older
@@ -84,6 +112,7 @@ class Checkpoint final : public Operator {
     return {inputs_ >= 31 ? ~std::uint32_t{0} : (std::uint32_t{1} << inputs_) - 1, false};
   }
   bool strided() const noexcept override { return true; }
+  bool in_place() const noexcept override { return false; }
   bool is_view() const noexcept override { return false; }
   Layout view(const Layout&) const override { fail("checkpoint: not a view"); }
   Types infer(std::span<const Type>) const override {
@@ -118,7 +147,7 @@ class Checkpoint final : public Operator {
     Tensor result;
     {
       const EnableGrad enable;
-      const RandomState again(state_);
+      const Again again(state_);
       result = f_(inputs);
     }
     Gradients gradients(static_cast<std::size_t>(b.inputs()));
@@ -151,7 +180,7 @@ Tensor checkpoint(const Function& f, const std::vector<Tensor>& inputs) {
   if (!modes().grad_enabled) {
     return f(inputs);
   }
-  const GeneratorState state = default_generator().state();
+  const GeneratorState state = random_state();
   const std::uint64_t first = detail::next_node_id();
   std::vector<Tensor> places;
   Tensor value;

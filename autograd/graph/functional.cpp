@@ -3,6 +3,7 @@
 #include <cadena/autograd/graph/node.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
+#include <cadena/autograd/ops/embedding.hpp>
 #include <cadena/autograd/ops/join.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 

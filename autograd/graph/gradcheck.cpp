@@ -1,9 +1,9 @@
 #include <cadena/autograd/core/create.hpp>
-#include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/core/storage.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/graph/anomaly.hpp>
 #include <cadena/autograd/graph/gradcheck_problem.hpp>
+#include <cadena/autograd/ops/random.hpp>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
-#include <cadena/autograd/core/random.hpp>
 #include <cadena/autograd/graph/gradcheck_compare.hpp>
 #include <cadena/autograd/graph/graph.hpp>
 #include <cadena/autograd/graph/node.hpp>
+#include <cadena/autograd/ops/random.hpp>
 
 #include <fmt/format.h>
 

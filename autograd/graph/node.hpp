@@ -65,6 +65,8 @@ struct Leaf : Node {
   static Ref<Node> make(Dtype dtype, const Shape& shape);
 };
 
+/// The gradient that a leaf has, undefined if there is none.
+Tensor gradient_of(const Leaf& leaf);
 /// Puts a gradient (or none) in the place of the one that a leaf has.
 void put_gradient(Leaf& leaf, Tensor gradient);
 

@@ -96,6 +96,8 @@ class Operator : public detail::Counted {
   virtual Keep keep() const noexcept = 0;
   /// Whether the kernel takes strided inputs as they are.
   virtual bool strided() const noexcept = 0;
+  /// Whether an output may lie in the memory of an input of its type.
+  virtual bool in_place() const noexcept = 0;
   /// Whether the output is a view of the only input: `view` then stands for `infer` and `run`.
   virtual bool is_view() const noexcept = 0;
   virtual Layout view(const Layout& input) const = 0;
@@ -116,6 +118,7 @@ using OperatorRef = detail::Ref<const Operator>;
 /// Wraps a struct with the members below as an Operator; what is optional is marked.
 ///   static constexpr Doc doc;                     name and formula
 ///   static constexpr Keep keep;                   optional, Keep::nothing
+///   static constexpr bool in_place;               optional, false: see Operator
 ///   static constexpr bool strided;                optional, false: whether run takes any strides
 ///   Types infer(std::span<const Type>) const;     and
 ///   void run(Inputs, Outputs) const;              or, for an operator that moves no data:
@@ -167,6 +170,13 @@ template <class Op> class OperatorOf final : public Operator {
   bool strided() const noexcept override {
     if constexpr (requires { Op::strided; }) {
       return Op::strided;
+    } else {
+      return false;
+    }
+  }
+  bool in_place() const noexcept override {
+    if constexpr (requires { Op::in_place; }) {
+      return Op::in_place;
     } else {
       return false;
     }
@@ -240,6 +250,11 @@ template <class Op> decltype(auto) make_operator(const Op& op) {
     return OperatorRef(new OperatorOf<Op>(op));
   }
 }
+
+namespace detail {
+/// Infers types and runs the kernel, nothing else.
+Tensors run_operator(const Operator& op, std::span<const Tensor* const> inputs);
+}  // namespace detail
 
 /// The one door through which operators are applied: infers types, then runs the kernel, and
 /// records a node if grad mode is on and a gradient is wanted for some floating input.

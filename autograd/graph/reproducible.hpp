@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cadena/autograd/core/cell.hpp>
-#include <cadena/autograd/core/random.hpp>
+#include <cadena/autograd/core/generator.hpp>
 
 #include <cstdint>
 #include <functional>

@@ -1,6 +1,7 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
 #include <cadena/autograd/ops/comparison.hpp>
+#include <cadena/autograd/ops/embedding.hpp>
 #include <cadena/autograd/ops/gather.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>

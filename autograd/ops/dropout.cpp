@@ -5,6 +5,7 @@
 #include <cadena/autograd/ops/dropout.hpp>
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
+#include <cadena/autograd/ops/random_stream.hpp>
 
 #include <bit>
 #include <type_traits>
@@ -21,10 +22,7 @@ struct DropoutMask {
   static constexpr Doc doc{"dropout_mask", "true with probability 1 - p"};
   Types infer(std::span<const Type>) const { return {{Dtype::boolean, shape}}; }
   void run(Inputs in, Outputs out) const {
-    const std::int64_t* state = in[0].data<std::int64_t>();
-    kernels::random_bernoulli(
-        {std::bit_cast<std::uint64_t>(state[0]), std::bit_cast<std::uint64_t>(state[1])},
-        out[0].numel(), 1 - p, out[0].data<bool>());
+    kernels::random_bernoulli(stream_of(in[0]), out[0].numel(), 1 - p, out[0].data<bool>());
   }
   std::string attributes() const { return fmt::format("p {} {}", p, shape); }
   bool operator==(const DropoutMask&) const = default;
@@ -74,10 +72,7 @@ Tensor dropout(const Tensor& x, double p, bool training, const Generator& genera
   if (!training || p == 0) {
     return x;
   }
-  const GeneratorState state = generator.next();
-  const std::int64_t words[] = {std::bit_cast<std::int64_t>(state.seed),
-                                std::bit_cast<std::int64_t>(state.counter)};
-  const Tensor mask = bind(ops::DropoutMask{p, impl.shape}, from_span<std::int64_t>(words, {2}));
+  const Tensor mask = bind(ops::DropoutMask{p, impl.shape}, detail::next_state(generator));
   return bind(ops::Dropout{p == 1 ? 0 : 1 / (1 - p)}, x, mask);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cadena/autograd/core/random.hpp>
+#include <cadena/autograd/core/generator.hpp>
 #include <cadena/autograd/core/tensor.hpp>
 
 namespace cadena {

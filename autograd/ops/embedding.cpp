@@ -7,6 +7,8 @@
 #include <cadena/autograd/ops/layout.hpp>
 #include <cadena/autograd/ops/list.hpp>
 
+#include <algorithm>
+
 namespace cadena {
 namespace ops {
 namespace {
@@ -65,6 +67,33 @@ Gradients EmbeddingGradient::vjp(const Backward& b) const {
   return {padding < 0 ? taken : where(unsqueeze(indices == padding, -1), 0.0, taken), {}};
 }
 
+struct OneHot {
+  std::int64_t classes;
+  Dtype dtype;
+  static constexpr Doc doc{"one_hot", "y[..., c] = 1 if c = labels[...], else 0"};
+  Types infer(std::span<const Type> in) const {
+    Shape shape = in[0].shape;
+    shape.push_back(classes);
+    return {{dtype, shape}};
+  }
+  void run(Inputs in, Outputs out) const {
+    const std::int64_t* labels = in[0].data<std::int64_t>();
+    dispatch(dtype, [&]<class T>() {
+      T* row = out[0].data<T>();
+      std::fill_n(row, out[0].numel(), T{0});
+      for (std::int64_t i = 0; i < in[0].numel(); ++i, row += classes) {
+        if (labels[i] < 0 || labels[i] >= classes) {
+          fail("one_hot: label {} (element {}) is outside [0, {}), in labels of shape {}",
+               labels[i], i, classes, in[0].shape());
+        }
+        row[labels[i]] = T{1};
+      }
+    });
+  }
+  std::string attributes() const { return fmt::format("{} classes", classes); }
+  bool operator==(const OneHot&) const = default;
+};
+
 }  // namespace
 }  // namespace ops
 
@@ -90,6 +119,22 @@ Tensor embedding(const Tensor& indices, const Tensor& weight,
               indices);
 }
 
+Tensor one_hot(const Tensor& labels, std::int64_t classes, TensorOptions options) {
+  const detail::TensorImpl& impl = detail::impl_of(labels, "one_hot");
+  if (impl.dtype != Dtype::int64 && impl.dtype != Dtype::uint8) {
+    fail("one_hot: expected int64 or uint8 labels, got {}", name(impl.dtype));
+  }
+  if (classes < 0) {
+    fail("one_hot: expected at least 0 classes, got {}", classes);
+  }
+  Shape shape = impl.shape;
+  shape.push_back(classes);
+  check_shape(shape, "one_hot");
+  const Tensor rows =
+      bind(ops::OneHot{classes, options.dtype.value_or(Dtype::float32)}, labels.to(Dtype::int64));
+  return options.requires_grad ? rows.requires_grad_leaf() : rows;
+}
+
 void ops::list_embedding(OpList& list) {
   const auto table = [](const Shape& shape, std::uint64_t seed) {
     return sample_values(shape, -2, 2, seed);
@@ -111,7 +156,7 @@ void ops::list_embedding(OpList& list) {
   const auto hot = [](std::int64_t classes) -> OperatorCall {
     return [=](std::span<const Tensor> in) { return one_hot(in[0], classes); };
   };
-  list.add({{"one_hot", "y[..., c] = 1 if c = labels[...], else 0"},
+  list.add({OneHot::doc,
             {{"labels", {tensor({{0, 2}, {1, 2}})}, hot(3)},
              {"bytes", {tensor({1, 0, 1}, {.dtype = Dtype::uint8})}, hot(2)},
              {"0-d", {tensor(1)}, hot(2)},

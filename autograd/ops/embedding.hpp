@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cadena/autograd/core/tensor.hpp>
+#include <cadena/autograd/core/create.hpp>
 
 #include <optional>
 
@@ -12,5 +12,9 @@ namespace cadena {
 /// Row padding_index (negative: from the end) has none.
 Tensor embedding(const Tensor& indices, const Tensor& weight,
                  std::optional<std::int64_t> padding_index = {});
+
+/// labels (int64 or uint8, any shape) as rows with a 1 at the label: [..., classes], float32 unless
+/// said. Error if a label is outside [0, classes).
+Tensor one_hot(const Tensor& labels, std::int64_t classes, TensorOptions options = {});
 
 }  // namespace cadena

@@ -323,4 +323,6 @@ void ops::list_layout(OpList& list) {
 Tensor Tensor::to(Dtype dtype) const { return convert(*this, dtype); }
 Tensor Tensor::contiguous() const { return cadena::contiguous(*this); }
 
+OperatorRef detail::contiguous_operator() { return make_operator(ops::Contiguous{}); }
+
 }  // namespace cadena

@@ -4,6 +4,8 @@
 
 namespace cadena {
 
+class Operator;
+
 // The same values arranged otherwise. Views without a copy, except where `reshape` must copy.
 
 /// The values in row-major order with another shape; one dimension may be -1 and is inferred.
@@ -22,5 +24,10 @@ Tensor unsqueeze(const Tensor& x, std::int64_t axis);
 Tensor convert(const Tensor& x, Dtype dtype);
 /// A copy in row-major order; x itself if it is contiguous.
 Tensor contiguous(const Tensor& x);
+
+namespace detail {
+/// The operator of `contiguous`.
+Ref<const Operator> contiguous_operator();
+}  // namespace detail
 
 }  // namespace cadena

@@ -1,5 +1,6 @@
 #include <cadena/autograd/core/create.hpp>
 #include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/graph/check.hpp>
 #include <cadena/autograd/graph/operator.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
@@ -53,13 +54,16 @@ struct Cholesky {
 void check_rank(const Shape& shape, const Tensor& r) {
   const NoGrad none;
   const std::int64_t n = r.size(-1);
-  const std::vector<std::int64_t> zero =
-      sum((r == 0.0) & diagonal_mask(n), {-2, -1}).to_vector<std::int64_t>();
-  const auto first = std::find_if(zero.begin(), zero.end(), [](std::int64_t k) { return k > 0; });
-  if (first != zero.end()) {
-    fail("qr: the first {} columns of {} are dependent: there is no gradient", n,
-         which(shape, first - zero.begin()));
-  }
+  cadena::detail::check_values(
+      "qr", sum((r == 0.0) & diagonal_mask(n), {-2, -1}), [n, shape](const Input& zeros) {
+        const std::int64_t* begin = zeros.data<std::int64_t>();
+        const std::int64_t* end = begin + zeros.numel();
+        const std::int64_t* first = std::find_if(begin, end, [](std::int64_t k) { return k > 0; });
+        if (first != end) {
+          fail("qr: the first {} columns of {} are dependent: there is no gradient", n,
+               which(shape, first - begin));
+        }
+      });
 }
 
 /// The gradient for m >= n.

@@ -1,4 +1,5 @@
 #include <cadena/autograd/graph/backward.hpp>
+#include <cadena/autograd/graph/check.hpp>
 #include <cadena/autograd/graph/operator.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
@@ -107,16 +108,17 @@ struct SolveTriangular {
 void check_diagonal(const Tensor& a) {
   const NoGrad none;
   const std::int64_t n = a.size(-1);
-  const Tensor zero = sum((a == 0.0) & diagonal_mask(n), {-1});
-  if (sum(zero).item() == 0) {
-    return;
-  }
-  const std::vector<std::int64_t> counts = zero.to_vector<std::int64_t>();
-  const std::int64_t first =
-      std::find_if(counts.begin(), counts.end(), [](std::int64_t count) { return count > 0; }) -
-      counts.begin();
-  fail("solve_triangular: {} is singular: element {} of its diagonal is 0",
-       which(a.shape(), first / n), first % n);
+  cadena::detail::check_values(
+      "solve_triangular", sum((a == 0.0) & diagonal_mask(n), {-1}),
+      [n, shape = a.shape()](const Input& zeros) {
+        const std::int64_t* begin = zeros.data<std::int64_t>();
+        const std::int64_t* end = begin + zeros.numel();
+        const std::int64_t* first = std::find_if(begin, end, [](std::int64_t k) { return k > 0; });
+        if (first != end) {
+          fail("solve_triangular: {} is singular: element {} of its diagonal is 0",
+               which(shape, (first - begin) / n), (first - begin) % n);
+        }
+      });
 }
 
 /// The checks and the arrangement that solve and solve_triangular share; solution(A, B) takes equal

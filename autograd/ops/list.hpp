@@ -129,6 +129,7 @@ void list_spectra(OpList& list);
 void list_softmax(OpList& list);
 void list_cross_entropy(OpList& list);
 void list_dropout(OpList& list);
+void list_random(OpList& list);
 void list_normalize(OpList& list);
 void list_batch_norm(OpList& list);
 

@@ -1,4 +1,5 @@
 #include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/graph/check.hpp>
 #include <cadena/autograd/graph/operator.hpp>
 #include <cadena/autograd/ops/arithmetic.hpp>
 #include <cadena/autograd/ops/broadcast.hpp>
@@ -210,7 +211,9 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
          name(x.dtype()), name(value.dtype()));
   }
   if (x.dtype() == Dtype::float32) {
-    ops::check_float32(operation, value.item());
+    detail::check_values(operation, value.to(Dtype::float64), [](const Input& number) {
+      ops::check_float32(operation, *number.data<double>());
+    });
   }
   return where(mask, ops::in_dtype(operation, value, x.dtype()), expand(x, shape));
 }

@@ -48,6 +48,7 @@ constexpr Family families[] = {
     {"Softmax", ops::list_softmax},
     {"Cross-entropy", ops::list_cross_entropy},
     {"Dropout", ops::list_dropout},
+    {"Random numbers", ops::list_random},
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cadena/autograd/core/create.hpp>
+#include <cadena/autograd/core/tensor.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -25,8 +25,14 @@ class Generator {
   void manual_seed(std::uint64_t seed) const;  ///< As if made anew.
   GeneratorState state() const;
   void set_state(GeneratorState state) const;
-  /// The state for one draw; the next call gives another.
-  GeneratorState next() const;
+  /// The state for one draw; the next call gives another. With a count the first of so many draws,
+  /// whose counters follow.
+  GeneratorState next(std::uint64_t count = 1) const;
+  /// Undoes next(count) that gave `state`, unless something has been drawn since.
+  void give_back(const GeneratorState& state, std::uint64_t count) const;
+
+  // Whether its draws can be made now: not while a function is captured that did not make it.
+  bool is_constant() const;
 
   friend bool operator==(const Generator& a, const Generator& b) noexcept {
     return a.place_ == b.place_;
@@ -43,24 +49,9 @@ const Generator& default_generator();
 /// Seeds the default generator.
 void manual_seed(std::uint64_t seed);
 
-// Tensors of random numbers: float32 unless said.
-
-/// Uniform in [0, 1).
-Tensor rand(const Shape& shape, TensorOptions options = {},
-            const Generator& generator = default_generator());
-/// Standard normal.
-Tensor randn(const Shape& shape, TensorOptions options = {},
-             const Generator& generator = default_generator());
-/// Whole numbers, uniform in [low, high); int64 unless said.
-Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, TensorOptions options = {},
-               const Generator& generator = default_generator());
-/// The numbers 0 ... n - 1 in random order; int64 unless said.
-Tensor randperm(std::int64_t n, TensorOptions options = {},
-                const Generator& generator = default_generator());
-/// 1 with probability p in [0, 1], else 0.
-Tensor bernoulli(const Shape& shape, double p, TensorOptions options = {},
-                 const Generator& generator = default_generator());
-/// 1 with the probability that the element has, else 0; of the probabilities' floating dtype.
-Tensor bernoulli(const Tensor& probabilities, const Generator& generator = default_generator());
+namespace detail {
+/// The state for one draw as a tensor, int64 {seed, counter}: what a random operator is given.
+Tensor next_state(const Generator& generator);
+}  // namespace detail
 
 }  // namespace cadena
