@@ -1,58 +1,16 @@
-#include <cadena/autograd/core/error.hpp>
 #include <cadena/autograd/kernels/denormals.hpp>
 #include <cadena/autograd/kernels/level.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
 #include <cadena/autograd/kernels/product.hpp>
 #include <cadena/autograd/kernels/product_kernels.hpp>
+#include <cadena/autograd/kernels/product_library.hpp>
 #include <cadena/autograd/kernels/reduce.hpp>
-
-#include <oneapi/dnnl/dnnl.h>
 
 #include <algorithm>
 #include <type_traits>
 
-extern "C" int omp_get_max_threads();
-extern "C" void omp_set_num_threads(int);
-
 namespace cadena::kernels {
 namespace {
-
-// oneDNN would start threads of its own; the count is the calling thread's and may be the user's.
-class OneOpenMPThread {
- public:
-  OneOpenMPThread() {
-    if (saved_ != 1) omp_set_num_threads(1);
-  }
-  ~OneOpenMPThread() {
-    if (saved_ != 1) omp_set_num_threads(saved_);
-  }
-  OneOpenMPThread(const OneOpenMPThread&) = delete;
-  OneOpenMPThread& operator=(const OneOpenMPThread&) = delete;
-
- private:
-  int saved_ = omp_get_max_threads();
-};
-
-// CADENA_ARCHITECTURE bounds oneDNN's choice of instructions as it bounds ours. Without it oneDNN
-// may choose more than x86-64-v4 has.
-void bound_library() {
-  if (level() == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41);
-  if (level() == 3) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
-}
-
-void product_by_library(const ProductShape& s, MatrixView<const float> a, MatrixView<const float> b,
-                        MatrixView<float> c) {
-  [[maybe_unused]] static const bool bounded = (bound_library(), true);
-  const OneOpenMPThread guard;
-  const auto letter = [](Transpose t) { return t == Transpose::yes ? 'T' : 'N'; };
-  const dnnl_status_t status =
-      dnnl_sgemm(letter(s.a), letter(s.b), s.rows, s.columns, s.inner, 1.0f, a.data, a.stride,
-                 b.data, b.stride, 0.0f, c.data, c.stride);
-  if (status != dnnl_success) {
-    fail("matmul: oneDNN reports status {} for a product of {} x {} and {} x {}",
-         static_cast<int>(status), s.rows, s.inner, s.inner, s.columns);
-  }
-}
 
 enum class Method { dot, columns, blocks, library };
 
@@ -103,8 +61,10 @@ template <class T> Plan plan_for(const ProductShape& s) {
   const double wanted = std::min(operations / (vector ? 2.5e5 : 3e6), vector ? 64.0 : 8.0);
   if (wanted < 2) return plan;
   plan.by_rows = vector ? s.columns == 1 : cut_by_rows(s);
-  // Whole tiles of the inner loops: 48 columns for oneDNN's, 8 rows or columns for Eigen's.
-  const std::int64_t tile = !plan.by_rows && plan.method == Method::library ? 48 : 8;
+  // Whole tiles of the inner loops: 48 columns for oneDNN's sgemm, 64 for its primitive, which is
+  // there for a transposed B; 8 rows or columns for Eigen's.
+  const std::int64_t columns = s.b == Transpose::yes ? 64 : 48;
+  const std::int64_t tile = !plan.by_rows && plan.method == Method::library ? columns : 8;
   const std::int64_t size = plan.by_rows ? s.rows : s.columns;
   const std::int64_t tiles = divide_up(size, tile);
   plan.step = divide_up(tiles, std::min(tiles, static_cast<std::int64_t>(wanted))) * tile;
