@@ -315,6 +315,7 @@ std::vector<Row> limits() {
                          {"cross_entropy", fused_cross_entropy},
                          {"elementwise_chain", fused_elementwise_chain},
                          {"layer_norm", layer_norm_stream},
+                         {"layer_norm_operators", layer_norm_stream},
                          {"products_batched", small_products},
                          {"sum_axis_0", sum_stream},
                          {"sum_axis_1", sum_stream},

@@ -6,6 +6,8 @@
 #include "works.hpp"
 
 int main(int argc, char** argv) {
-  return bench::run(argc, argv, bench::rows(),
-                    [](const bench::Options& options) { cadena::set_threads(options.threads); });
+  return bench::run(argc, argv, bench::rows(), [](const bench::Options& options) {
+    cadena::set_threads(options.threads);
+    bench::set_compiled(options.compiled);
+  });
 }

@@ -26,6 +26,7 @@ struct Options {
   double seconds = 0.5;         ///< To repeat the step for.
   bool rest = false;            ///< Time the step after a millisecond of rest, too.
   bool check = false;           ///< Print what the row computes instead of timing it.
+  bool compiled = false;        ///< Run steps as programs; Cadena's rows.
   bool keep_denormals = false;  ///< The peer flushes them to zero otherwise.
 };
 
@@ -129,6 +130,8 @@ int run(int argc, char** argv, const std::vector<Row>& rows, const SetUp& set_up
         options.rest = true;
       } else if (word == "--check") {
         options.check = true;
+      } else if (word == "--compiled") {
+        options.compiled = true;
       } else if (word == "--keep-denormals") {
         options.keep_denormals = true;
       } else if (word == "all") {
@@ -141,7 +144,7 @@ int run(int argc, char** argv, const std::vector<Row>& rows, const SetUp& set_up
     }
     if (chosen.empty()) {
       throw std::runtime_error(
-          "usage: [--threads N] [--seconds S] [--rest] [--check] [--keep-denormals] "
+          "usage: [--threads N] [--seconds S] [--rest] [--check] [--compiled] [--keep-denormals] "
           "ROW... | all | --list");
     }
     set_up(options);

@@ -4,6 +4,7 @@
 
 #include "run.hpp"
 
+#include <functional>
 #include <memory>
 
 namespace cd = cadena;
@@ -11,6 +12,14 @@ using cd::Tensor;
 
 namespace bench {
 namespace {
+
+bool compiled_steps = false;
+
+/// A function of tensors as it is, or compiled.
+using Step = std::function<Tensor(const std::vector<Tensor>&)>;
+template <class F> Step step_of(const F& f) {
+  return compiled_steps ? Step(cd::compile(f)) : Step(f);
+}
 
 Tensor random(const cd::Shape& shape, std::uint64_t seed, bool requires_grad = false,
               double scale = 1) {
@@ -32,11 +41,13 @@ Tensor chain(const Tensor& a, int nodes) {
 /// A chain built, differentiated and destroyed; the time of `count` of its nodes.
 Work differentiate_chain(int nodes, double count) {
   const Tensor a = cd::full({}, 0.5, {.requires_grad = true});
-  return {.step =
-              [=] {
-                a.zero_grad();
-                chain(a, nodes).backward();
-              },
+  const Step step = step_of([nodes](const std::vector<Tensor>& in) {
+    in[0].zero_grad();
+    const Tensor y = chain(in[0], nodes);
+    y.backward();
+    return y.detach();
+  });
+  return {.step = [=] { step({a}); },
           .result = [=] { return std::vector{of(a.grad())}; },
           .count = count};
 }
@@ -84,21 +95,24 @@ Work train(const Perceptron& perceptron) {
   struct State {
     Mlp model;
     cd::optim::Adam optimizer;
-    Tensor inputs, labels, loss;
+    Tensor loss;
+    std::vector<Tensor> batch;
+    Step step;
     explicit State(const Perceptron& p)
         : model(initialised(p)),
           optimizer(cd::nn::parameters(model), {.lr = learning_rate}),
-          inputs(random({p.batch, p.widths.front()}, 1)),
-          labels(cd::from_vector(indices(p.batch, p.widths.back(), 2), {p.batch})) {}
+          batch{random({p.batch, p.widths.front()}, 1),
+                cd::from_vector(indices(p.batch, p.widths.back(), 2), {p.batch})},
+          step(step_of([this](const std::vector<Tensor>& in) {
+            const Tensor found = cd::nn::cross_entropy(model(in[0]), in[1]);
+            optimizer.zero_grad();
+            found.backward();
+            optimizer.step();
+            return found.detach();
+          })) {}
   };
   const auto state = std::make_shared<State>(perceptron);
-  return {.step =
-              [=] {
-                state->loss = cd::nn::cross_entropy(state->model(state->inputs), state->labels);
-                state->optimizer.zero_grad();
-                state->loss.backward();
-                state->optimizer.step();
-              },
+  return {.step = [=] { state->loss = state->step(state->batch); },
           .result =
               [=] {
                 std::vector prints{of(state->loss)};
@@ -112,26 +126,32 @@ Work train(const Perceptron& perceptron) {
 }
 
 Work update_by_adam() {
-  const cd::Parameter parameter(random({adam_parameters}, 1));
+  const auto parameter = std::make_shared<cd::Parameter>(random({adam_parameters}, 1));
   const auto optimizer = std::make_shared<cd::optim::Adam>(
-      std::vector<cd::Cell>{parameter.cell()}, cd::optim::AdamOptions{.lr = learning_rate});
-  cd::sum(parameter * random({adam_parameters}, 2)).backward();
-  return {.step = [=] { optimizer->step(); },
-          .result =
-              [cell = parameter.cell()] {
-                return std::vector{movement(cell.value().to_vector<float>(), 1)};
-              }};
+      std::vector<cd::Cell>{parameter->cell()}, cd::optim::AdamOptions{.lr = learning_rate});
+  cd::sum(*parameter * random({adam_parameters}, 2)).backward();
+  const Step step = step_of([optimizer](const std::vector<Tensor>& in) {
+    optimizer->step();
+    return in[0];
+  });
+  const std::vector<Tensor> nothing{cd::zeros({})};
+  return {
+      .step = [=] { step(nothing); },
+      .result =
+          [parameter] { return std::vector{movement(parameter->value().to_vector<float>(), 1)}; }};
 }
 
-/// Forward and backward of a loss of one tensor.
-template <class Loss> Work differentiate(const Tensor& x, const Loss& loss) {
+/// Forward and backward of a loss of the first tensor, and of others.
+template <class Loss> Work differentiate(const std::vector<Tensor>& inputs, const Loss& loss) {
   const auto last = std::make_shared<Tensor>();
-  return {.step =
-              [=] {
-                x.zero_grad();
-                *last = loss(x);
-                last->backward();
-              },
+  const Tensor x = inputs[0];
+  const Step step = step_of([loss](const std::vector<Tensor>& in) {
+    in[0].zero_grad();
+    const Tensor found = loss(in);
+    found.backward();
+    return found.detach();
+  });
+  return {.step = [=] { *last = step(inputs); },
           .result =
               [=] {
                 return std::vector{of(*last), of(x.grad())};
@@ -140,33 +160,45 @@ template <class Loss> Work differentiate(const Tensor& x, const Loss& loss) {
 
 Work cross_entropy() {
   const Tensor labels = cd::from_vector(indices(samples, classes, 2), {samples});
-  return differentiate(random({samples, classes}, 1, true),
-                       [=](const Tensor& x) { return cd::nn::cross_entropy(x, labels); });
+  return differentiate(
+      {random({samples, classes}, 1, true), labels},
+      [](const std::vector<Tensor>& in) { return cd::nn::cross_entropy(in[0], in[1]); });
 }
 
 Work elementwise_chain() {
-  return differentiate(random({elementwise_elements}, 1, true), [](const Tensor& x) {
+  return differentiate({random({elementwise_elements}, 1, true)}, [](const auto& in) {
+    const Tensor& x = in[0];
     return cd::sum(cd::tanh(2 * x + 1) * cd::sigmoid(x) + cd::exp(-cd::exp(x * x)));
   });
 }
 
-Work differentiate_layer_norm() {
-  const Tensor x = random({norm_rows, norm_features}, 1, true);
-  const Tensor weight = random({norm_features}, 2, true);
-  const Tensor bias = random({norm_features}, 3, true);
-  const Tensor upstream = random({norm_rows, norm_features}, 4);
+/// As in a formula: each operator by itself.
+Tensor layer_norm_of_operators(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const Tensor centered = x - cd::mean(x, {-1}, true);
+  const Tensor variance = cd::mean(centered * centered, {-1}, true);
+  return centered * cd::rsqrt(variance + norm_epsilon) * weight + bias;
+}
+
+Work differentiate_layer_norm(bool of_operators) {
+  const std::vector<Tensor> inputs{
+      random({norm_rows, norm_features}, 1, true), random({norm_features}, 2, true),
+      random({norm_features}, 3, true), random({norm_rows, norm_features}, 4)};
   const auto y = std::make_shared<Tensor>();
-  return {.step =
-              [=] {
-                x.zero_grad();
-                weight.zero_grad();
-                bias.zero_grad();
-                *y = cd::layer_norm(x, {norm_features}, weight, bias, norm_epsilon);
-                y->backward(upstream);
-              },
+  const Step step = step_of([of_operators](const std::vector<Tensor>& in) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      in[i].zero_grad();
+    }
+    const Tensor found = of_operators
+                             ? layer_norm_of_operators(in[0], in[1], in[2])
+                             : cd::layer_norm(in[0], {norm_features}, in[1], in[2], norm_epsilon);
+    found.backward(in[3]);
+    return found.detach();
+  });
+  return {.step = [=] { *y = step(inputs); },
           .result =
               [=] {
-                return std::vector{of(*y), of(x.grad()), of(weight.grad()), of(bias.grad())};
+                return std::vector{of(*y), of(inputs[0].grad()), of(inputs[1].grad()),
+                                   of(inputs[2].grad())};
               }};
 }
 
@@ -211,6 +243,8 @@ Work gather_and_scatter() {
 
 }  // namespace
 
+void set_compiled(bool compiled) { compiled_steps = compiled; }
+
 std::vector<Row> rows() {
   std::vector<Row> all{
       {"scalar_operator", [] { return differentiate_chain(short_chain, short_chain); }}};
@@ -220,7 +254,8 @@ std::vector<Row> rows() {
   all.insert(all.end(), {{"adam_10m", update_by_adam},
                          {"cross_entropy", cross_entropy},
                          {"elementwise_chain", elementwise_chain},
-                         {"layer_norm", differentiate_layer_norm},
+                         {"layer_norm", [] { return differentiate_layer_norm(false); }},
+                         {"layer_norm_operators", [] { return differentiate_layer_norm(true); }},
                          {"products_batched", batched_products},
                          {"products_single", single_products},
                          {"sum_axis_0", [] { return reduce({0}); }},

@@ -36,26 +36,29 @@ class Row:
     title: str
     kind: str  # what bounds it: overhead, product, stream or compute
     unit: str
+    compiled: bool = False  # Cadena does it as a compiled function, too
     rest: bool = False  # a step that is timed after a millisecond of rest, too
     remark: str = ""  # for the page: why it is as it is
 
 
 ROWS = (
-    Row("scalar_operator", "scalar operator, forward + backward", "overhead", "µs"),
-    Row("mlp_2_8_2", "MLP 2-8-2, batch 4, Adam step", "overhead", "µs", rest=True),
-    Row("mlp_784_128_10", "MLP 784-128-10, batch 32, Adam step", "product", "µs", rest=True),
-    Row("mlp_784_512_512_10", "MLP 784-512-512-10, batch 128, Adam step", "product", "ms",
+    Row("scalar_operator", "scalar operator, forward + backward", "overhead", "µs", compiled=True),
+    Row("mlp_2_8_2", "MLP 2-8-2, batch 4, Adam step", "overhead", "µs", compiled=True, rest=True),
+    Row("mlp_784_128_10", "MLP 784-128-10, batch 32, Adam step", "product", "µs", compiled=True, rest=True),
+    Row("mlp_784_512_512_10", "MLP 784-512-512-10, batch 128, Adam step", "product", "ms", compiled=True,
         rest=True),
-    Row("mlp_1024_x4", "MLP 1024-1024-1024-1024-1024, batch 256, Adam step", "product", "ms",
+    Row("mlp_1024_x4", "MLP 1024-1024-1024-1024-1024, batch 256, Adam step", "product", "ms", compiled=True,
         rest=True),
-    Row("adam_10m", "Adam on 10M parameters", "stream", "ms", rest=True),
-    Row("cross_entropy", "softmax + cross-entropy 8192×1024, with gradient", "compute", "ms",
+    Row("adam_10m", "Adam on 10M parameters", "stream", "ms", compiled=True, rest=True),
+    Row("cross_entropy", "softmax + cross-entropy 8192×1024, with gradient", "compute", "ms", compiled=True,
         rest=True),
     Row("elementwise_chain", "sum(tanh(2x+1)·σ(x) + exp(−exp(x²))), 4M, with gradient", "compute",
-        "ms", remark="Run operator by operator, each result and each gradient goes through "
+        "ms", compiled=True, remark="Run operator by operator, each result and each gradient goes through "
         "memory: multiplications and additions take more than half of the time (`perf record`), "
         "the transcendental functions a third."),
-    Row("layer_norm", "layer norm 4096×1024, forward + backward", "stream", "ms"),
+    Row("layer_norm", "layer norm 4096×1024, forward + backward", "stream", "ms", compiled=True),
+    Row("layer_norm_operators", "the same written from operators (libtorch: its layer norm)",
+        "stream", "ms", compiled=True),
     Row("products_batched", "1000 products of 16×16, batched", "product", "µs"),
     Row("products_single", "1000 products of 16×16, one by one", "overhead", "µs"),
     Row("sum_axis_0", "sum over axis 0 of 64×256×1024", "stream", "ms"),
@@ -227,10 +230,12 @@ class Bench:
         return best
 
     def round(self, row, finalists, has_limit):
-        """Ours, the peer's and the limit, one after the other."""
+        """Ours, ours compiled, the peer's and the limit, one after the other."""
         rest = ("--rest",) if row.rest else ()
         return {
             "ours": run(self.programs.ours, [row.name], self.options(self.seconds, *rest))[0],
+            "compiled": run(self.programs.ours, [row.name], self.options(
+                self.seconds, *rest, "--compiled"))[0] if row.compiled else None,
             "peer": {arrangement.name: self.peer(row, arrangement, self.seconds, *rest)
                      for arrangement in finalists},
             "limit": run(self.programs.limits, [row.name],
@@ -267,6 +272,12 @@ class Bench:
             ours = run(self.programs.ours, [row.name], self.options(self.seconds, "--check"))[0]
             peer = self.peer(row, arrangement, self.seconds, "--check")
             difference = compare(ours["check"], peer["check"])
+            if row.compiled:
+                compiled = run(self.programs.ours, [row.name],
+                               self.options(self.seconds, "--check", "--compiled"))[0]
+                if compiled["check"] != ours["check"]:
+                    print(f"{row.name}: DIFFERS when compiled")
+                    right = False
             if not ours["check"] and not peer["check"]:
                 print(f"{row.name}: has no values to compare")
             elif difference <= TOLERANCE:

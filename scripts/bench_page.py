@@ -33,6 +33,7 @@ def records(row, results):
         if field == "rested" and not row.rest:
             continue
         ours = median(results, "ours", field)
+        compiled = median(results, "compiled", field) if row.compiled else None
         peers = {name: statistics.median(result["peer"][name][field] for result in results)
                  for name in results[0]["peer"]}
         best = min(peers, key=peers.get) if peers else None
@@ -42,11 +43,15 @@ def records(row, results):
             "ours": ours * scale,
             "peer": peers[best] * scale if best else None,
             "ratio": peers[best] / ours if best else None,
+            "compiled": compiled * scale if compiled else None,
+            "compiled_ratio": peers[best] / compiled if best and compiled else None,
             "unit": row.unit,
             "kind": f"{row.kind}-bound",
             "limit": limit * scale if limit else None,
             "fraction_of_limit": limit / ours if limit else None,
+            "compiled_fraction_of_limit": limit / compiled if limit and compiled else None,
             "peak_memory_ours": median(results, "ours", "memory"),
+            "peak_memory_compiled": median(results, "compiled", "memory") if compiled else None,
             "peak_memory_peer": statistics.median(result["peer"][best]["memory"]
                                                   for result in results) if best else None,
             "arrangement": best,
@@ -71,21 +76,30 @@ def table(found):
     with_peer = any(record["peer"] is not None for record in found)
     letters = {}
 
+    def pair(record, field, form):
+        """The figure of an eager step and that of a compiled one, where there is one."""
+        eager, compiled = record[field[0]], record[field[1]]
+        return " / ".join("-" if value is None else form(value)
+                          for value in ((eager, compiled) if record["compiled"] else (eager,)))
+
     def cells(record):
-        fraction = record["fraction_of_limit"]
-        ours = [record["title"], show(record["ours"], record["unit"])]
+        ours = [record["title"], pair(record, ("ours", "compiled"), significant) + " "
+                + record["unit"]]
         rest = [record["kind"].removesuffix("-bound"),
-                "-" if fraction is None else f"{fraction:.2f}"]
-        memory = f"{record['peak_memory_ours'] / 1e6:.0f}"
+                pair(record, ("fraction_of_limit", "compiled_fraction_of_limit"), "{:.2f}".format)]
+        memory = pair(record, ("peak_memory_ours", "peak_memory_compiled"),
+                      lambda value: f"{value / 1e6:.0f}")
         if not with_peer:
             return ours + rest + [memory]
         letter = letters.setdefault(record["arrangement"], chr(ord("A") + len(letters)))
-        return (ours + [show(record["peer"], record["unit"]), significant(record["ratio"])] + rest
-                + [f"{memory} / {record['peak_memory_peer'] / 1e6:.0f}", letter])
+        return (ours + [show(record["peer"], record["unit"]),
+                        pair(record, ("ratio", "compiled_ratio"), significant)] + rest
+                + [memory, f"{record['peak_memory_peer'] / 1e6:.0f}", letter])
 
     if with_peer:
-        lines = ["| | Cadena | libtorch | ratio | bound by | of the limit | peak memory, MB | |",
-                 "| --- | ---: | ---: | ---: | --- | ---: | ---: | --- |"]
+        lines = ["| | Cadena | libtorch | ratio | bound by | of the limit | peak memory, MB | "
+                 "libtorch's | |",
+                 "| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | --- |"]
     else:
         lines = ["| | Cadena | bound by | of the limit | peak memory, MB |",
                  "| --- | ---: | --- | ---: | ---: |"]
@@ -147,6 +161,8 @@ numbers; `./scripts/bench.sh --check` compares what comes out. Each figure is th
 rounds, and a round's the median of its steps. Each round of a row is a process of its own, and the
 rounds of Cadena, libtorch and the limits take turns.
 
+- Where there are two figures, the first is that of the step as it is, operator by operator, and the
+  second that of the step compiled ([compile.md](compile.md)).
 - *ratio*: libtorch's figure divided by Cadena's. Above 1 Cadena is ahead.
 - *of the limit*: the limit's time divided by Cadena's; 1 is the limit. The limits are measured in
   the same run by the loops of [bench/limits.cpp](../bench/limits.cpp):

@@ -24,9 +24,13 @@ if "--list" in words:
     print("cross_entropy")
     sys.exit()
 with open(here.parent / "calls", "a") as calls:
-    print(here.name, words[-1], os.environ.get("OMP_WAIT_POLICY", ""), file=calls)
+    print("compiled" if "--compiled" in words else here.name, words[-1],
+          os.environ.get("OMP_WAIT_POLICY", ""), file=calls)
 if "--check" in words:
     print(json.dumps({"name": words[-1], "check": [[1.0, 2.0], [%(value)s, 5.0]]}))
+    sys.exit()
+if "--compiled" in words:
+    print(json.dumps({"name": words[-1], "figure": 0.0005, "rested": 0.0005, "memory": 2e6}))
     sys.exit()
 done = here.with_suffix(".done")
 count = len(done.read_text()) if done.exists() else 0
@@ -81,8 +85,8 @@ class BenchTest(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertIn("other processes use 2.0", errors)
         calls = self.calls()
-        self.assertEqual(calls[-18:], ["ours", *["peer"] * 4, "limits"] * 3)
-        self.assertEqual(set(calls[:-18]), {"peer"})  # its arrangements were tried before
+        self.assertEqual(calls[-21:], ["ours", "compiled", *["peer"] * 4, "limits"] * 3)
+        self.assertEqual(set(calls[:-21]), {"peer"})  # its arrangements were tried before
 
         loop, rested = map(json.loads, file.read_text().splitlines())
         self.assertEqual(loop["name"], "cross_entropy")
@@ -94,10 +98,14 @@ class BenchTest(unittest.TestCase):
             self.assertAlmostEqual(record["peer"], 4.0)
             self.assertAlmostEqual(record["ratio"], 4.0 / ours)
             self.assertAlmostEqual(record["fraction_of_limit"], 1.0 / ours)
+            self.assertAlmostEqual(record["compiled"], 0.5)
+            self.assertAlmostEqual(record["compiled_ratio"], 8.0)
+            self.assertAlmostEqual(record["compiled_fraction_of_limit"], 2.0)
+            self.assertEqual(record["peak_memory_compiled"], 2e6)
             self.assertEqual((record["unit"], record["kind"]), ("ms", "compute-bound"))
             self.assertEqual((record["peak_memory_ours"], record["peak_memory_peer"]), (3e6, 3e6))
             self.assertIn("large mmap threshold", record["arrangement"])
-        self.assertIn("| 2.00 ms | 4.00 ms | 2.00 | compute | 0.50 | 3 / 3 | A |", output)
+        self.assertIn("| 2.00 / 0.50 ms | 4.00 ms | 2.00 / 8.00 | compute | 0.50 / 2.00 | 3 / 2 | 3 | A |", output)
         self.assertIn(f"- A: {loop['arrangement']}", output)
 
     def test_without_libtorch_its_columns_are_left_out(self):
@@ -107,8 +115,8 @@ class BenchTest(unittest.TestCase):
         status, output, _ = self.main("--rows", "^cross", "--rounds", "1", "--json", str(file),
                                       programs=programs)
         self.assertEqual(status, 0)
-        self.assertEqual(self.calls(), ["ours", "limits"])
-        self.assertIn("| 3.00 ms | compute | 0.33 | 3 |", output)
+        self.assertEqual(self.calls(), ["ours", "compiled", "limits"])
+        self.assertIn("| 3.00 / 0.50 ms | compute | 0.33 / 2.00 | 3 / 2 |", output)
         self.assertIn("libtorch is not installed", output)
         self.assertIsNone(json.loads(file.read_text().splitlines()[0])["ratio"])
         for option in ("--check", "--write-docs"):

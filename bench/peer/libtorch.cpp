@@ -224,6 +224,7 @@ std::vector<Row> rows() {
                          {"cross_entropy", cross_entropy},
                          {"elementwise_chain", elementwise_chain},
                          {"layer_norm", differentiate_layer_norm},
+                         {"layer_norm_operators", differentiate_layer_norm},
                          {"products_batched", batched_products},
                          {"products_single", single_products},
                          {"sum_axis_0", [] { return reduce({0}); }},
