@@ -1,6 +1,6 @@
 // The C++ of README.md and docs/*.md stands here or in a source of the project, word for word
-// (check_docs.sh compares), so that it compiles and does what the text says. The tables of
-// docs/numerics.md and the subgradients of docs/operators.md are checked at the end.
+// (check_docs.sh compares), so that it compiles and does what the text says. So do the text that
+// docs/compile.md shows, the tables of docs/numerics.md and the subgradients of docs/operators.md.
 
 #include <cadena/autograd/graph/elementwise.hpp>
 #include <cadena/cadena.hpp>
@@ -9,6 +9,8 @@
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <limits>
 
 namespace cd = cadena;
@@ -21,6 +23,11 @@ struct Mlp {
   cd::nn::Linear output{128, 10};
   Tensor operator()(const Tensor& images) const { return output(cd::relu(hidden(images))); }
 };
+
+std::string page_of(const std::string& path) {
+  std::ifstream stream(std::filesystem::path(CADENA_SOURCE_DIR) / path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
 
 struct Affine {
   cd::Parameter scale, shift;
@@ -87,6 +94,19 @@ TEST_CASE("README: gradients") {
   CHECK(second[0][0].item() == Approx(2 - std::sin(1.0)));
   CHECK(hessian.shape() == cd::Shape{2, 2, 2, 2});
   CHECK(hessian[0][0][0][0].item() == Approx(2 - std::sin(1.0)));
+}
+
+TEST_CASE("compile: a layer norm of operators") {
+  const auto f = cd::compile([](const Tensor& x) {
+    Tensor centered = x - cd::mean(x, {-1}, true);
+    Tensor y = centered * cd::rsqrt(cd::mean(centered * centered, {-1}, true) + 1e-5);
+    return cd::grad(cd::sum(y * y * y), {x})[0];
+  });
+  const Tensor x = cd::randn({4096, 1024}, {.requires_grad = true});
+  f(x);
+  CHECK(f.graph().outputs.size() == 1);
+  const std::string page = page_of("docs/compile.md");
+  CHECK(page.find(f.explain()) != std::string::npos);
 }
 
 TEST_CASE("compile: a training step") {

@@ -79,18 +79,50 @@ void Capture::check_outside(const Tensor& tensor, const char* operation) const {
   }
 }
 
+namespace {
+
+/// Tells a tensor of one element, be it repeated, from others: the numbers of a formula, which are
+/// a tensor of their own each time. Empty for other tensors.
+std::string key_of_number(const TensorImpl& impl) {
+  const std::int64_t count = numel(impl.shape);
+  if (count == 0 || (count > 1 && !impl.strides) || impl.node) {
+    return {};  // a leaf is not another one of the same value
+  }
+  std::string key{static_cast<char>(impl.dtype), impl.strides ? 's' : 'c'};
+  for (int axis = 0; axis < impl.shape.size(); ++axis) {
+    if (impl.shape[axis] > 1 && (*impl.strides)[axis] != 0) {
+      return {};
+    }
+    key += fmt::format("{},", impl.shape[axis]);
+  }
+  return key.append(reinterpret_cast<const char*>(impl.data), size_of(impl.dtype));
+}
+
+}  // namespace
+
 ValueIndex Capture::index_of(const Tensor& tensor) {
   const TensorImpl& impl = *tensor.impl();
   if (const Symbol* symbol = symbol_of(impl)) {
     return symbol->value;
   }
   const auto [found, fresh] = constants_.try_emplace(&impl, 0);
-  if (fresh) {
+  if (!fresh) {
+    return found->second;
+  }
+  const std::string key = key_of_number(impl);
+  const auto equal = key.empty() ? numbers_.end() : numbers_.find(key);
+  if (equal != numbers_.end()) {
+    found->second = equal->second;
+    listing_.constants.push_back(tensor);  // kept, so that no other tensor gets its address
+  } else {
     listing_.constants.push_back(tensor);  // kept, so that no other tensor gets its address
     found->second = symbol_of(*make(type_of(impl), Origin::constant, listing_.constants.size() - 1,
                                     strides_of(impl))
                                    .impl())
                         ->value;
+    if (!key.empty()) {
+      numbers_.emplace(key, found->second);
+    }
   }
   return found->second;
 }

@@ -6,6 +6,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <span>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -74,6 +75,7 @@ class Capture final : public Capturing {
   std::vector<Tensor> arguments_;                                              // as they were given
   boost::unordered_flat_map<const Node*, std::uint32_t> leaves_of_arguments_;  // of stand-ins
   boost::unordered_flat_map<const TensorImpl*, ValueIndex> constants_;
+  boost::unordered_flat_map<std::string, ValueIndex> numbers_;
   std::vector<std::uint64_t> drawn_;  // from each generator, set back by what is computed again
   // What it gives out references to stays where it is.
   std::unordered_map<const CellState*, Held> cells_;

@@ -1,5 +1,6 @@
 #include <cadena/autograd/compile/capture.hpp>
 #include <cadena/autograd/compile/compile.hpp>
+#include <cadena/autograd/compile/explain.hpp>
 #include <cadena/autograd/compile/program.hpp>
 #include <cadena/autograd/core/modes.hpp>
 
@@ -174,9 +175,7 @@ Graph Programs::graph() const { return impl_->last()->program.optimized().graph(
 std::string Programs::explain() const {
   const std::shared_ptr<Impl::Entry> entry = impl_->last();
   const Program& program = entry->program;
-  return fmt::format("{} instructions captured, {} run; {} bytes for values on the way",
-                     program.captured().instructions.size(),
-                     program.optimized().instructions.size(), program.plan().arena_bytes);
+  return detail::explain(program.captured(), program.optimized(), program.plan());
 }
 
 }  // namespace cadena::detail

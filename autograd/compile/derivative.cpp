@@ -50,6 +50,7 @@ class CompiledFunction final : public Operator {
   Types infer(std::span<const Type>) const override { fail("compiled: made by compile alone"); }
   void run(Inputs, Outputs) const override { fail("compiled: made by compile alone"); }
   TileCall tiles(Dtype) const override { return {}; }
+  std::int64_t rows(std::span<const Type>) const override { return 0; }
   bool equals(const Operator& other) const override { return this == &other; }
   std::string attributes() const override { return {}; }
 

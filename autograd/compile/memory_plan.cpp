@@ -1,3 +1,4 @@
+#include <cadena/autograd/compile/group.hpp>
 #include <cadena/autograd/compile/memory_plan.hpp>
 #include <cadena/autograd/compile/passes.hpp>
 #include <cadena/autograd/core/tensor_impl.hpp>
@@ -131,13 +132,14 @@ class Planner {
   }
 
   void place_results() {
-    std::vector<std::vector<ValueIndex>> ends(listing_.instructions.size());
+    ends_.resize(listing_.instructions.size());
     for (std::size_t i = 0; i < listing_.instructions.size(); ++i) {
       const Instruction& instruction = listing_.instructions[i];
       if (instruction.op->is_view()) {
         continue;
       }
-      for (ValueIndex v : instruction.outputs) {
+      for (std::size_t k = 0; k < instruction.outputs.size(); ++k) {
+        const ValueIndex v = instruction.outputs[k];
         if (offset_[v] != none) {
           continue;  // over a cell
         }
@@ -145,31 +147,40 @@ class Planner {
           plan_.fresh.push_back(v);
           continue;
         }
-        if (const std::optional<ValueIndex> over = dying_operand(instruction, i)) {
+        if (const std::optional<ValueIndex> over = dying_operand(instruction, i, k)) {
           offset_[v] = offset_[*over];
-          std::erase(ends[i], *over);
+          std::erase(ends_[i], *over);
         } else {
           offset_[v] = arena_.take(bytes_of(listing_.values[v].type));
         }
         plan_.arena.push_back({v, offset_[v]});
-        ends[std::max(last_[v], i)].push_back(v);
+        ends_[std::max(last_[v], i)].push_back(v);
       }
-      for (ValueIndex v : ends[i]) {
+      for (ValueIndex v : ends_[i]) {
         arena_.give_back(offset_[v], bytes_of(listing_.values[v].type));
       }
     }
   }
 
-  /// An operand in the arena that an elementwise instruction may write its only result over: read
-  /// for the last time, element by element as it lies.
-  std::optional<ValueIndex> dying_operand(const Instruction& instruction, std::size_t i) const {
-    const ValueIndex result = instruction.outputs[0];
-    if (instruction.inputs.empty() ||
-        instruction.op->tiles(listing_.values[instruction.inputs.back()].type.dtype).kernel ==
-            nullptr) {
-      return std::nullopt;
+  bool may_overwrite(const Instruction& instruction, std::size_t output, std::size_t input) const {
+    if (const Group* group = as_group(*instruction.op)) {
+      return group->may_overwrite(output, input);
     }
-    for (ValueIndex v : instruction.inputs) {
+    return instruction.op->tiles(listing_.values[instruction.inputs.back()].type.dtype).kernel !=
+           nullptr;
+  }
+
+  /// An operand in the arena that an instruction may write a result over: read for the last time,
+  /// element by element as it lies.
+  std::optional<ValueIndex> dying_operand(const Instruction& instruction, std::size_t i,
+                                          std::size_t output) const {
+    const ValueIndex result = instruction.outputs[output];
+    for (std::size_t k = 0; k < instruction.inputs.size(); ++k) {
+      const ValueIndex v = instruction.inputs[k];
+      if (!may_overwrite(instruction, output, k) ||
+          std::find(ends_[i].begin(), ends_[i].end(), v) == ends_[i].end()) {
+        continue;
+      }
       const auto harmless = [&](ValueIndex other) { return other == v || home(other) != v; };
       if (home(v) == v && last_[v] == i && maker_[v] != none && offset_[v] != none &&
           !is_over_cell(v) &&
@@ -188,6 +199,7 @@ class Planner {
 
   const Listing& listing_;
   std::vector<std::size_t> last_, maker_, offset_;
+  std::vector<std::vector<ValueIndex>> ends_;  // which values each instruction reads last
   Arena arena_;
   MemoryPlan plan_;
 };

@@ -17,6 +17,9 @@ Listing with_common_subexpressions(Listing listing);
 /// Copies strided operands of operators that take contiguous ones alone, as an eager call does.
 Listing with_contiguous_operands(Listing listing);
 
+/// Makes groups of elementwise operators that hand values to each other; see Group.
+Listing with_fused_groups(Listing listing);
+
 /// Moves updates that write in place behind all else that does not need what they write, so that
 /// whatever fails does so before.
 Listing with_updates_last(Listing listing);

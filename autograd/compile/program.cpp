@@ -21,8 +21,11 @@ namespace {
 std::shared_mutex cells_mutex;
 
 Listing optimized(Listing listing) {
-  return with_updates_last(
-      with_common_subexpressions(with_contiguous_operands(without_dead_code(std::move(listing)))));
+  listing = without_dead_code(std::move(listing));
+  listing = with_contiguous_operands(std::move(listing));
+  listing = with_common_subexpressions(std::move(listing));
+  listing = with_fused_groups(std::move(listing));
+  return with_updates_last(std::move(listing));
 }
 
 }  // namespace

@@ -120,6 +120,7 @@ class Checkpoint final : public Operator {
   }
   void run(Inputs, Outputs) const override { fail("checkpoint: made by checkpoint alone"); }
   TileCall tiles(Dtype) const override { return {}; }
+  std::int64_t rows(std::span<const Type>) const override { return 0; }
   bool equals(const Operator& other) const override { return this == &other; }
   std::string attributes() const override { return {}; }
 

@@ -105,6 +105,9 @@ class Operator : public detail::Counted {
   virtual void run(Inputs inputs, Outputs outputs) const = 0;
   /// For an elementwise operator on inputs of this dtype; stands for `run`.
   virtual TileCall tiles(Dtype dtype) const = 0;
+  /// Into so many rows inputs and outputs can be cut, along leading dimensions: the operator, run
+  /// on some rows of the inputs, gives these rows of the outputs. 0: it cannot.
+  virtual std::int64_t rows(std::span<const Type> inputs) const = 0;
   virtual Gradients vjp(const Backward& backward) const = 0;
   virtual bool equals(const Operator& other) const = 0;
   virtual std::string attributes() const = 0;
@@ -123,6 +126,7 @@ using OperatorRef = detail::Ref<const Operator>;
 ///   Types infer(std::span<const Type>) const;     and
 ///   void run(Inputs, Outputs) const;              or, for an operator that moves no data:
 ///   Layout view(const Layout&) const;
+///   std::int64_t rows(std::span<const Type>) const;   optional: see Operator
 ///   Gradients vjp(const Backward&) const;         optional: asking for a gradient is an error
 ///   std::string attributes() const;               optional, for printing
 ///   double flop(std::span<const Type>) const;     optional: operations on numbers, for Profiler
@@ -209,6 +213,13 @@ template <class Op> class OperatorOf final : public Operator {
       return op_.tiles(dtype);
     } else {
       return {};
+    }
+  }
+  std::int64_t rows([[maybe_unused]] std::span<const Type> inputs) const override {
+    if constexpr (requires { op_.rows(inputs); }) {
+      return op_.rows(inputs);
+    } else {
+      return 0;
     }
   }
   Gradients vjp(const Backward& backward) const override {

@@ -1,7 +1,7 @@
 #include <cadena/autograd/core/small_vector.hpp>
 #include <cadena/autograd/kernels/parallel.hpp>
+#include <cadena/autograd/kernels/strided.hpp>
 #include <cadena/autograd/kernels/tiles.hpp>
-#include <cadena/autograd/kernels/walk.hpp>
 
 #include <algorithm>
 
@@ -12,39 +12,6 @@ constexpr int max_inputs = 16;
 constexpr std::size_t cache = 24 * 1024;  // bytes of tiles at a time: most of a first-level cache
 constexpr std::int64_t serial = 32768;    // elements; below, a second thread does not pay
 constexpr std::int64_t piece = 16384;
-
-/// An input that is not contiguous.
-struct Strided {
-  const std::byte* data;
-  std::size_t width;  // bytes of an element
-  Walk<1> walk;
-
-  explicit Strided(const Input& input)
-      : data(input.bytes()), width(size_of(input.dtype())), walk(input.shape(), input.strides()) {}
-
-  bool is_splat() const noexcept { return walk.is_one_run() && walk.step(0) == 0; }
-
-  /// Copies the elements [begin, begin + count) in row-major order.
-  template <class Word>
-  void gather_as(std::byte* to, std::int64_t begin, std::int64_t count) const {
-    const Word* from = reinterpret_cast<const Word*>(data);
-    Word* out = reinterpret_cast<Word*>(to);
-    walk.run(begin, begin + count, [&](std::int64_t run, const auto& at) {
-      copy_run(out, 1, from + at[0], walk.step(0), run);
-      out += run;
-    });
-  }
-
-  void gather(std::byte* to, std::int64_t begin, std::int64_t count) const {
-    if (width == 4) {
-      gather_as<std::uint32_t>(to, begin, count);
-    } else if (width == 8) {
-      gather_as<std::uint64_t>(to, begin, count);
-    } else {
-      gather_as<std::uint8_t>(to, begin, count);
-    }
-  }
-};
 
 /// The kernel over [begin, end) with the contiguous inputs in place.
 struct Contiguous {
@@ -78,7 +45,7 @@ struct Contiguous {
         place[k] = next;
         next += tile * static_cast<std::int64_t>(size_of(inputs[k].dtype()));
         if (strided[k]->is_splat()) {
-          strided[k]->gather(place[k], 0, std::min(tile, end - begin));
+          strided[k]->gather(inputs[k].bytes(), place[k], 0, std::min(tile, end - begin));
         }
       }
     }
@@ -90,7 +57,7 @@ struct Contiguous {
         } else {
           in[k] = place[k];
           if (!strided[k]->is_splat()) {
-            strided[k]->gather(place[k], begin, count);
+            strided[k]->gather(inputs[k].bytes(), place[k], begin, count);
           }
         }
       }
@@ -129,7 +96,8 @@ void run_tiles(TileKernel kernel, const void* functor, Inputs inputs, Outputs ou
   laid_out.reserve(inputs.size());
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     if (!inputs[k].is_contiguous()) {
-      strided[k] = &laid_out.emplace_back(inputs[k]);
+      strided[k] =
+          &laid_out.emplace_back(inputs[k].dtype(), inputs[k].shape(), inputs[k].strides());
     }
   }
   const auto fitting = static_cast<std::int64_t>(cache / bytes / 64 * 64);

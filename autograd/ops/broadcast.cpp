@@ -49,6 +49,7 @@ struct Sum {
       sum(reinterpret_cast<const std::uint8_t*>(in[0].bytes()), out[0].data<std::int64_t>());
     }
   }
+  std::int64_t rows(std::span<const Type> in) const { return rows_before(in[0].shape, axes); }
   Gradients vjp(const Backward& b) const {
     return {expand(restore_axes(b.grad(), axes, keepdim), b.in_shape(0))};
   }

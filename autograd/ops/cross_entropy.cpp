@@ -41,6 +41,9 @@ struct CrossEntropyGradient {
           out[0].data<T>());
     });
   }
+  std::int64_t rows(std::span<const Type> in) const {
+    return rows_before(in[0].shape, {in[0].shape.size() - 1});
+  }
   Gradients vjp(const Backward& b) const {
     Tensor logits = b.in(0), labels = b.in(1), h = b.grad();
     if (rule.ignored) {

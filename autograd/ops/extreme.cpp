@@ -52,6 +52,7 @@ template <bool largest> struct Extreme {
       dispatch_floating(in[0].dtype(), doc.name, reduce);
     }
   }
+  std::int64_t rows(std::span<const Type> in) const { return rows_before(in[0].shape, axes); }
   Gradients vjp(const Backward& b) const {
     // Which elements are chosen is constant between ties: it has no derivative.
     const Tensor x = b.in(0).detach();

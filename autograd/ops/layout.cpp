@@ -107,12 +107,12 @@ void convert_tile(const void*, const std::byte* const* in, std::byte* const* out
 struct Convert {
   Dtype dtype;
   static constexpr Doc doc{"convert", "x in another dtype"};
-  static constexpr bool strided = true;
   Types infer(std::span<const Type> in) const { return {{dtype, in[0].shape}}; }
-  void run(Inputs in, Outputs out) const {
-    dispatch(in[0].dtype(), [&]<class From>() {
-      dispatch(dtype,
-               [&]<class To>() { kernels::run_tiles(convert_tile<From, To>, nullptr, in, out); });
+  TileCall tiles(Dtype from) const {
+    return dispatch(from, [&]<class From>() {
+      return dispatch(dtype, [&]<class To>() -> TileCall {
+        return {convert_tile<From, To>, nullptr, dtype, 1};
+      });
     });
   }
   Gradients vjp(const Backward& b) const { return {convert(b.grad(), b.in_type(0).dtype)}; }

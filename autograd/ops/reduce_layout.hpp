@@ -46,6 +46,16 @@ void reduce_runs(const Shape& dims, const Axes& axes, const From* x, To* out, Re
   reduce_runs(rest, before, static_cast<const To*>(between.data()), out, reduce);
 }
 
+/// The rows of a shape whose last dimensions are these axes, all of them and no other; else 0.
+inline std::int64_t rows_before(const Shape& shape, const Axes& axes) {
+  std::int64_t rows = 1;
+  const int lead = shape.size() - axes.size();
+  for (int i = 0; i < lead; ++i) {
+    rows *= shape[i];
+  }
+  return !axes.empty() && axes[0] == lead ? rows : 0;  // axes ascend
+}
+
 /// body(i) for each i in [0, count), in parallel.
 template <class Body> void each_result(std::int64_t count, Body&& body) {
   parallel_for(count, 32768, [&](std::int64_t begin, std::int64_t end) {

@@ -32,6 +32,7 @@ struct Softmax {
       kernels::softmax(reduce_shape(in[0].shape(), {axis}), in[0].data<T>(), out[0].data<T>());
     });
   }
+  std::int64_t rows(std::span<const Type> in) const { return rows_before(in[0].shape, {axis}); }
   Gradients vjp(const Backward& b) const {
     return {bind(SoftmaxGradient{axis}, b.out(), b.grad())};
   }
@@ -51,6 +52,7 @@ struct LogSoftmaxGradient {
                                     in[1].data<T>(), out[0].data<T>());
     });
   }
+  std::int64_t rows(std::span<const Type> in) const { return rows_before(in[0].shape, {axis}); }
   Gradients vjp(const Backward& b) const {
     const Tensor h = b.grad(), weighted = h * exp(b.in(0));
     return {b.needs(0) ? -weighted * sum(b.in(1), {axis}, true) : Tensor(),
@@ -70,6 +72,7 @@ struct LogSoftmax {
       kernels::log_softmax(reduce_shape(in[0].shape(), {axis}), in[0].data<T>(), out[0].data<T>());
     });
   }
+  std::int64_t rows(std::span<const Type> in) const { return rows_before(in[0].shape, {axis}); }
   Gradients vjp(const Backward& b) const {
     return {bind(LogSoftmaxGradient{axis}, b.out(), b.grad())};
   }
@@ -90,6 +93,9 @@ struct Logsumexp {
       }
       kernels::logsumexp(rows_of(in[0].shape()), in[0].data<T>(), out[0].data<T>());
     });
+  }
+  std::int64_t rows(std::span<const Type> in) const {
+    return rows_before(in[0].shape, {in[0].shape.size() - 1});
   }
   Gradients vjp(const Backward& b) const {
     const Tensor total = unsqueeze(b.out(), -1);

@@ -33,6 +33,7 @@ struct SoftmaxGradient {
                                 in[1].data<T>(), out[0].data<T>());
     });
   }
+  std::int64_t rows(std::span<const Type> in) const { return rows_before(in[0].shape, {axis}); }
   Gradients vjp(const Backward& b) const {
     const Tensor y = b.in(0), g = b.in(1), h = b.grad();
     Gradients result(2);
